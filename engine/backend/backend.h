@@ -1,0 +1,52 @@
+// What a device must be able to do.
+#ifndef MODELD_ENGINE_BACKEND_BACKEND_H_
+#define MODELD_ENGINE_BACKEND_BACKEND_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "engine/core/core_graph.h"
+#include "engine/core/op_support.h"
+#include "engine/runtime/program.h"
+
+namespace modeld {
+
+// What a backend says of its device. For the user and for plan keys; never shown to apps.
+struct DeviceDescription {
+  // "cpu", "reference".
+  std::string name;
+  // For people: processor or library with version.
+  std::string description;
+  // Everything that makes a compiled program valid here and not elsewhere: instruction set, library version.
+  std::string fingerprint;
+};
+
+// A context's wishes that change what is compiled.
+struct CompileOptions {
+  // Threads that one execution may use. 0: as many as the backend thinks good.
+  uint32_t num_threads = 0;
+  // Off: every node runs alone (for tests of fusion itself).
+  bool fuse = true;
+  // Off: nothing is claimed, all operations are decomposed (for tests of the decompositions).
+  bool claim = true;
+
+  friend bool operator==(const CompileOptions&, const CompileOptions&) = default;
+};
+
+// A device's compiler. Immutable; thread-safe. Takes no file, socket, environment or global state of its own.
+class Backend : public core::OpSupport {
+ public:
+  virtual DeviceDescription Describe() const = 0;
+
+  // Compiles a verified core graph whose Native nodes and post-ops this backend accepted. Constants are borrowed through
+  // their Regions, not copied, unless packed. UNIMPLEMENTED (naming the node) when a node cannot run here; a
+  // program that was compiled never fails for that reason.
+  virtual absl::StatusOr<std::unique_ptr<Program>> Compile(const core::Graph& graph,
+                                                           const CompileOptions& options) const = 0;
+};
+
+}  // namespace modeld
+
+#endif  // MODELD_ENGINE_BACKEND_BACKEND_H_
