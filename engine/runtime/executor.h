@@ -22,8 +22,8 @@ class CancelToken {
   std::atomic<bool> cancelled_ = false;
 };
 
-// The memory of one execution at a time: intermediates and scratch. Fresh pages are zero. Not thread-safe; reuse it
-// for the next execution of the same program.
+// The memory of one execution at a time: intermediates and scratch. Fresh pages are zero. Not thread-safe;
+// reuse it for the next execution of the same program.
 class Arena {
  public:
   // RESOURCE_EXHAUSTED when the memory cannot be had.
@@ -41,10 +41,11 @@ class Arena {
   size_t size_ = 0;
 };
 
-// Walks the steps. `inputs` and `outputs` are in the program's order and must not overlap one another, except inputs.
-// Errors: INVALID_ARGUMENT when their number or sizes differ from the program's or the arena is another program's;
-// CANCELLED when `cancel` (may be null) was set; else what a kernel returned, with the step's label. After an error the outputs'
-// contents are undefined. Allocates nothing per step.
+// Walks the steps. `inputs` and `outputs` are in the program's order; outputs overlap neither each other nor
+// inputs. Errors: INVALID_ARGUMENT when their number or sizes differ from the program's, one is not aligned
+// for its element type, outputs overlap, or the arena is smaller than the program needs; CANCELLED when
+// `cancel` (may be null) was set; else what a kernel returned, with the step's label. After an error the
+// outputs' contents are undefined. Allocates nothing per step.
 absl::Status Execute(const Program& program, std::span<const std::span<const std::byte>> inputs,
                      std::span<const std::span<std::byte>> outputs, Arena& arena, const CancelToken* cancel);
 

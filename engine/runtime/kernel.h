@@ -9,7 +9,8 @@
 
 namespace modeld {
 
-// Buffers of one execution. Pointers are 64-byte aligned except graph inputs and outputs, which may be the caller's.
+// Buffers of one execution. Pointers into the arena are 64-byte aligned; constants, graph inputs and outputs
+// are the caller's and only aligned for their element type.
 struct KernelArgs {
   std::span<const std::byte* const> inputs;
   std::span<std::byte* const> outputs;

@@ -27,11 +27,13 @@ struct ProgramStep {
   std::unique_ptr<const Kernel> kernel;
   std::vector<BufferRef> inputs;
   std::vector<BufferRef> outputs;
+  // Arena offset of the kernel's scratch, where it asks for any.
+  uint64_t scratch_offset = 0;
   std::string label;
 };
 
-// Immutable and shareable: any number of threads may execute one Program at once, each over an arena of its own
-// (engine/runtime/executor.h). Made by ProgramBuilder.
+// Immutable and shareable: any number of threads may execute one Program at once, each over an arena of its
+// own (engine/runtime/executor.h). Made by ProgramBuilder.
 struct Program {
   std::vector<ProgramStep> steps;
   std::vector<Region> constants;
@@ -40,12 +42,14 @@ struct Program {
   std::vector<TensorDescriptor> outputs;
   // Bytes of intermediate buffers and scratch for one execution.
   uint64_t arena_bytes = 0;
+  // The most inputs, and the most outputs, that one step has.
+  uint32_t max_step_buffers = 0;
   // Bytes of constants that this program holds beyond the graph's own mapped ones (packed weights).
   uint64_t packed_bytes = 0;
 };
 
-// Collects steps over single-assignment values, then plans memory: values whose lifetimes do not overlap share
-// arena bytes; a graph output is written in place where nothing else forbids it. Not thread-safe.
+// Collects steps over single-assignment values, then plans memory: values whose lifetimes do not overlap
+// share arena bytes; a graph output is written in place where nothing else forbids it. Not thread-safe.
 class ProgramBuilder {
  public:
   using Value = uint32_t;
@@ -56,6 +60,7 @@ class ProgramBuilder {
   // The graph's next input.
   Value AddInput(const TensorDescriptor& descriptor);
   // Bytes that live with the program. `packed`: they are the backend's own copy (counted in packed_bytes).
+  // Copied only when they are not aligned for 8-byte elements.
   Value AddConstant(Region bytes, bool packed);
   // A buffer of `bytes` that some step writes.
   Value AddIntermediate(uint64_t bytes);
@@ -64,12 +69,13 @@ class ProgramBuilder {
   // `label` names the step in messages. Each output is written by one step only.
   void AddStep(std::unique_ptr<const Kernel> kernel, std::vector<Value> inputs, std::vector<Value> outputs,
                std::string label);
-  // The graph's next output. `source` may be anything, an input, constant or an output twice included: a copy is
-  // added where it cannot be written in place.
+  // The graph's next output. `source` may be anything, an input, constant or an output twice included: a copy
+  // is added where it cannot be written in place.
   void AddOutput(Value source, const TensorDescriptor& descriptor);
 
-  // Plans memory and ends the builder. INTERNAL when a value is read before it is written; RESOURCE_EXHAUSTED
-  // when the arena does not fit the address space.
+  // Plans memory and ends the builder. INTERNAL when a value is read before it is written, written twice or
+  // no value of this builder, or when sizes disagree; RESOURCE_EXHAUSTED when the arena does not fit the
+  // address space.
   absl::StatusOr<std::unique_ptr<Program>> Build() &&;
 
  private:
