@@ -29,6 +29,9 @@ namespace modeld {
 //   INTERNAL            everything else
 absl::Status ErrnoStatus(int error, absl::string_view what);
 
+// INVALID_ARGUMENT unless `path` is relative and made of plain components (see FileSystem), or empty.
+absl::Status CheckRelativePath(absl::string_view path);
+
 // An open plain file. Not thread-safe. Closes on destruction.
 class File {
  public:
