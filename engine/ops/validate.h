@@ -8,10 +8,11 @@
 
 namespace modeld {
 
-// Checks `graph` against the table of operations and `limits`; returns it with intermediate descriptors inferred and
-// attributes completed with their defaults. Accepts anything, however malformed. Constants' bytes may be absent; where
-// present, their size is checked (their digest is the caller's to verify). If an intermediate operand already has a
-// descriptor it must equal the inferred one, unless its shape is empty. Errors, with an ErrorSite:
+// Checks `graph` against the table of operations and `limits`; returns it with intermediate descriptors
+// inferred and attributes completed with their defaults. Accepts anything, however malformed. Constants'
+// bytes may be absent; where present, their size is checked (their digest is the caller's to verify). If an
+// intermediate operand already has a descriptor it must equal the inferred one, unless its shape is empty.
+// Errors, with an ErrorSite:
 //   INVALID_ARGUMENT: a rule of the specification is broken, an index is out of range, a limit is exceeded.
 //   UNIMPLEMENTED: the table has no operation of this type.
 absl::StatusOr<Graph> Validate(Graph graph, const GraphLimits& limits);

@@ -1,0 +1,21 @@
+// The generic checks of an operation's attributes against its row. Internal to engine/ops.
+#ifndef MODELD_ENGINE_OPS_ATTRIBUTE_CHECK_H_
+#define MODELD_ENGINE_OPS_ATTRIBUTE_CHECK_H_
+
+#include "absl/status/status.h"
+#include "engine/ops/op_context.h"
+#include "engine/ops/schema.h"
+
+namespace modeld {
+
+// Every attribute is one of the row's, of its kind, within its range; the required ones are there.
+// INVALID_ARGUMENT otherwise.
+absl::Status CheckAttributes(const InferContext& context, const OpSchema& schema);
+
+// Fills in defaults and rounds numbers to the first operand's type, as WebNN's "casting". Requires:
+// CheckAttributes succeeded and the first operand's type is known. Doing it again changes nothing.
+absl::Status CompleteAttributes(InferContext& context, const OpSchema& schema);
+
+}  // namespace modeld
+
+#endif  // MODELD_ENGINE_OPS_ATTRIBUTE_CHECK_H_
