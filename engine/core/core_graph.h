@@ -1,8 +1,8 @@
 // The core level: the closed set of operations that every backend must run, and graphs of them.
 //
 // An operation belongs here only if it cannot be composed of the others without losing its cost class; each
-// struct says why it is here. What WebNN calls an operation lives one level up (engine/ops) and decomposes into
-// these. All shapes are explicit and static: nothing here broadcasts, infers or has defaults.
+// struct says why it is here. What WebNN calls an operation lives one level up (engine/ops) and decomposes
+// into these. All shapes are explicit and static: nothing here broadcasts, infers or has defaults.
 #ifndef MODELD_ENGINE_CORE_CORE_GRAPH_H_
 #define MODELD_ENGINE_CORE_CORE_GRAPH_H_
 
@@ -22,20 +22,47 @@ namespace modeld::core {
 using ValueId = uint32_t;
 
 // One function of one element. Output type = input type (kLogicalNot, kIsNaN, kIsInfinite: uint8 0 or 1).
-// Integers allow kAbs, kNeg, kSign, kIdentity, (uint8) kLogicalNot. Here: one pass over memory each.
+// Which functions take which types: op_types.h. Integer kAbs and kNeg wrap. Here: one pass over memory each.
 enum class UnaryFunction : uint8_t {
-  kIdentity, kAbs, kNeg, kSign, kCeil, kFloor, kRoundEven, kSqrt, kReciprocal, kExp, kLog, kSin, kCos, kTan,
-  kTanh, kErf, kSigmoid, kLogicalNot, kIsNaN, kIsInfinite,
+  kIdentity,
+  kAbs,
+  kNeg,
+  kSign,
+  kCeil,
+  kFloor,
+  kRoundEven,
+  kSqrt,
+  kReciprocal,
+  kExp,
+  kLog,
+  kSin,
+  kCos,
+  kTan,
+  kTanh,
+  kErf,
+  kSigmoid,
+  kLogicalNot,
+  kIsNaN,
+  kIsInfinite,
 };
 struct Unary {
   UnaryFunction function;
 };
 
 // One function of two elements of the same type; both inputs have the output's shape. Integer overflow wraps,
-// integer division truncates (by zero: 0), float max/min return NaN if either is NaN. Logical: uint8, nonzero is
-// true, result 0 or 1.
+// integer division truncates (by zero: 0), an integer to a negative power is the truncated quotient (0 to
+// one: 0), float max/min return NaN if either is NaN. Logical: uint8, nonzero is true, result 0 or 1.
 enum class BinaryFunction : uint8_t {
-  kAdd, kSub, kMul, kDiv, kMax, kMin, kPow, kLogicalAnd, kLogicalOr, kLogicalXor,
+  kAdd,
+  kSub,
+  kMul,
+  kDiv,
+  kMax,
+  kMin,
+  kPow,
+  kLogicalAnd,
+  kLogicalOr,
+  kLogicalXor,
 };
 struct Binary {
   BinaryFunction function;
@@ -63,33 +90,36 @@ struct Reduce {
 };
 
 // Batched matrix product: [B..., M, K] x [B..., K, N] -> [B..., M, N]; rank >= 2, equal batch dimensions.
-// Here for its cost class: a product and a sum would need the M*K*N intermediate. Accumulates in float32 or wider.
+// Here for its cost class: a product and a sum would need the M*K*N intermediate. Accumulates in float32 or
+// wider.
 struct Contraction {};
 
 // 2-D convolution. input [N, C, H, W], filter [O, C/groups, KH, KW] (transposed: [C, O/groups, KH, KW]) ->
 // [N, O, OH, OW] with OH, OW as the output's shape says. `padding` is {top, bottom, left, right}.
 // Transposed: the gradient of a convolution with these strides; the output's size resolves its ambiguity.
 struct Convolution {
-  std::array<uint32_t, 2> strides;
-  std::array<uint32_t, 2> dilations;
-  std::array<uint32_t, 4> padding;
-  uint32_t groups;
-  bool transposed;
+  std::array<uint32_t, 2> strides = {1, 1};
+  std::array<uint32_t, 2> dilations = {1, 1};
+  std::array<uint32_t, 4> padding = {};
+  uint32_t groups = 1;
+  bool transposed = false;
 };
 
-// Windowed reduction of [N, C, H, W] -> [N, C, OH, OW]. Padding never takes part: kAverage divides by the number of
-// elements really covered, kMax ignores it, kL2 adds nothing for it. A window may overhang the end (ceil sizes).
+// Windowed reduction of [N, C, H, W] -> [N, C, OH, OW]. Padding never takes part: kAverage divides by the
+// number of elements really covered, kMax ignores it, kL2 adds nothing for it. A window may overhang the end
+// (ceil sizes); one that covers no element at all gives 0.
 enum class PoolFunction : uint8_t { kAverage, kMax, kL2 };
 struct Pool {
   PoolFunction function;
-  std::array<uint32_t, 2> window;
-  std::array<uint32_t, 2> strides;
-  std::array<uint32_t, 2> dilations;
-  std::array<uint32_t, 4> padding;
+  std::array<uint32_t, 2> window = {1, 1};
+  std::array<uint32_t, 2> strides = {1, 1};
+  std::array<uint32_t, 2> dilations = {1, 1};
+  std::array<uint32_t, 4> padding = {};
 };
 
-// Inputs (data, indices of int32, uint32 or int64): output[.., i.., ..] = data[.., indices[i..], ..] along `axis`.
-// A negative index counts from the end; every index is then clamped to the dimension, so nothing is read outside.
+// Inputs (data, indices of int32, uint32 or int64): output[.., i.., ..] = data[.., indices[i..], ..] along
+// `axis`. A negative index counts from the end; every index is then clamped to the dimension, so nothing is
+// read outside.
 struct Gather {
   uint32_t axis;
 };
@@ -98,9 +128,9 @@ struct Gather {
 enum class PadMode : uint8_t { kConstant, kEdge, kReflection };
 struct Pad {
   PadMode mode;
-  std::vector<uint32_t> before;
-  std::vector<uint32_t> after;
-  double value;  // kConstant only; converted to the type.
+  std::vector<uint32_t> before = {};
+  std::vector<uint32_t> after = {};
+  double value = 0;  // kConstant only; converted to the type as Cast does.
 };
 
 // output[i] = input[start + i * stride] per dimension; strides >= 1. The output's shape gives the sizes.
@@ -125,44 +155,49 @@ struct Reshape {};
 // Numpy broadcasting, one way: the input's dimensions are aligned at the end; each is 1 or the output's.
 struct Broadcast {};
 
-// A graph-level operation that the backend claimed to run as it is (OpSupport::Claims). Not part of the closed
-// set: a backend meets only those that it asked for. Inputs: the operation's inputs, then each OperandId attribute that
-// is set, in the order of names. `operation` has its attributes completed; its operand ids mean nothing here.
+// A graph-level operation that the backend claimed to run as it is (OpSupport::Claims). Not part of the
+// closed set: a backend meets only those that it asked for. Inputs: the operation's inputs, then each
+// OperandId attribute that is set, in the order of names. `operation` has its attributes completed; its
+// operand ids mean nothing here.
 struct Native {
   Operation operation;
 };
 
-using Op = std::variant<Unary, Binary, Compare, Select, Cast, Reduce, Contraction, Convolution, Pool, Gather, Pad, Slice,
-                        Concat, Transpose, Reshape, Broadcast, Native>;
+using Op = std::variant<Unary, Binary, Compare, Select, Cast, Reduce, Contraction, Convolution, Pool, Gather,
+                        Pad, Slice, Concat, Transpose, Reshape, Broadcast, Native>;
 
-// The struct's name as messages and the printer use it: "convolution", "native softmax".
+// The struct's name, with its function where it has one, as messages and the printer use it: "convolution",
+// "binary add", "native softmax".
 std::string OpName(const Op& op);
 
 // A tensor of a core graph.
 struct Value {
   TensorDescriptor descriptor;
   // The bytes of a constant; empty otherwise.
-  Region constant;
+  Region constant = {};
   bool is_constant() const { return !constant.empty(); }
 };
 
 // An elementwise operation that was fused into the node before it: applied to the node's result in place.
 struct PostOp {
   Op op;
-  // The operands other than the running result: for Binary, one value; for a Native, its optional operands.
-  std::vector<ValueId> extra_inputs;
+  // The operands other than the running result: for Binary, one value whose shape broadcasts one way (as
+  // Broadcast does) to the result's, so that a bias need not be spread out; for a Native, its optional
+  // operands.
+  std::vector<ValueId> extra_inputs = {};
   // Binary only: the running result is the second operand.
   bool swapped = false;
 };
 
-// One step. Values are single-assignment; nodes stand in an order in which a value is written before it is read.
+// One step. Values are single-assignment; nodes stand in an order in which a value is written before it is
+// read.
 struct Node {
   Op op;
-  std::vector<ValueId> inputs;
-  std::vector<ValueId> outputs;
-  std::vector<PostOp> post_ops;
+  std::vector<ValueId> inputs = {};
+  std::vector<ValueId> outputs = {};
+  std::vector<PostOp> post_ops = {};
   // For messages: OperationName of the graph operation that this came from.
-  std::string label;
+  std::string label = {};
 };
 
 // A lowered graph. A plain value; engine/core/verify.h tells whether it is well formed.
