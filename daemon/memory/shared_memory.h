@@ -31,9 +31,9 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-// A tensor's buffer: a memfd of fixed size, sealed against resizing (so that no client can pull it from under a mapping), zero
-// at first, mapped shared. The clients that received it may write at any time: whoever reads indices or sizes from it reads
-// each once. Thread-safe as far as its bytes are not concerned.
+// A tensor's buffer: a memfd of fixed size, sealed against resizing (so that no client can pull it from under
+// a mapping), zero at first, mapped shared. The clients that received it may write at any time: whoever reads
+// indices or sizes from it reads each once. Thread-safe as far as its bytes are not concerned.
 class SharedMemory {
  public:
   // RESOURCE_EXHAUSTED when the kernel refuses. `size_bytes` >= 1.
@@ -53,8 +53,9 @@ class SharedMemory {
   uint64_t size_;
 };
 
-// Maps what a client handed over, read-only. FAILED_PRECONDITION: not a memfd sealed with F_SEAL_WRITE, F_SEAL_SHRINK and
-// F_SEAL_GROW. INVALID_ARGUMENT: its size is not `size_bytes`. RESOURCE_EXHAUSTED: the mapping failed.
+// Maps what a client handed over, read-only. FAILED_PRECONDITION: not a memfd sealed with F_SEAL_WRITE,
+// F_SEAL_SHRINK and F_SEAL_GROW. INVALID_ARGUMENT: its size is not `size_bytes`. RESOURCE_EXHAUSTED: the
+// mapping failed.
 absl::StatusOr<Region> MapSealedMemory(UniqueFd fd, uint64_t size_bytes);
 
 }  // namespace modeld

@@ -18,18 +18,21 @@
 
 namespace modeld {
 
-// Issues and redeems tickets: 32 bytes from the kernel's random generator, good once, for a minute. Thread-safe.
+// Issues and redeems tickets: 32 bytes from the kernel's random generator, good once, for a minute.
+// Thread-safe.
 class TicketOffice {
  public:
   static constexpr size_t kTicketBytes = 32;
 
   // `clock` must outlive this.
-  TicketOffice(const Clock& clock, uint32_t max_per_session) : clock_(clock), max_per_session_(max_per_session) {}
+  TicketOffice(const Clock& clock, uint32_t max_per_session)
+      : clock_(clock), max_per_session_(max_per_session) {}
 
   // A ticket whose holder receives `memory`. RESOURCE_EXHAUSTED: the session has max_per_session open ones.
   absl::StatusOr<std::string> IssueReceive(uint64_t session_id, std::shared_ptr<SharedMemory> memory);
 
-  // A ticket whose holder sends a memfd of `size_bytes`: `deliver` gets it, from the memory socket's thread. Errors as above.
+  // A ticket whose holder sends a memfd of `size_bytes`: `deliver` gets it, from the memory socket's thread.
+  // Errors as above.
   absl::StatusOr<std::string> IssueSend(uint64_t session_id, uint64_t size_bytes,
                                         std::function<void(UniqueFd)> deliver);
 

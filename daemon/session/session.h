@@ -35,7 +35,8 @@ absl::string_view RoleName(Role role);
 // Who is at the other end, from kernel-verified facts only.
 struct PeerIdentity {
   Role role = Role::kApp;
-  // The partition's id without "app:": flatpak or snap id, systemd unit, else a name made from the executable.
+  // The partition's id without "app:": flatpak or snap id, systemd unit, else a name made from the
+  // executable.
   std::string app_id;
   pid_t pid = 0;
   uid_t uid = 0;
@@ -57,8 +58,9 @@ class Session {
   // Whether the connection has ended.
   bool closed() const;
 
-  // Calls `callback` once when the connection ends, from the thread that notices it; at once, from this thread, if it has ended.
-  // The callback must not block for long, nor call into this session. Returns an id for RemoveOnClose (0 if it was called).
+  // Calls `callback` once when the connection ends, from the thread that notices it; at once, from this
+  // thread, if it has ended. The callback must not block for long, nor call into this session. Returns an id
+  // for RemoveOnClose (0 if it was called).
   uint64_t OnClose(std::function<void()> callback);
   // Takes a callback back; when this returns, it is not running and will not run. Unknown ids are fine.
   void RemoveOnClose(uint64_t callback_id);
