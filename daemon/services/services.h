@@ -1,0 +1,86 @@
+// All services of modeld.v1 and the objects behind them, as one thing that a server can be built with.
+#ifndef MODELD_DAEMON_SERVICES_SERVICES_H_
+#define MODELD_DAEMON_SERVICES_SERVICES_H_
+
+#include <grpcpp/server_builder.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "daemon/memory/ticket_office.h"
+#include "daemon/services/limits.h"
+#include "daemon/session/session.h"
+#include "engine/backend/backend.h"
+#include "storage/model_store.h"
+
+namespace modeld {
+
+// What GetStatus and GetCapabilities tell of the running daemon.
+struct DaemonInfo {
+  std::string version;
+  absl::Time started_at;
+  std::string cache_dir;
+  std::string state_dir;
+  std::string socket;
+  // Empty when there is none.
+  std::string memory_socket;
+};
+
+// One setting in force, as GetConfig shows it.
+struct ConfigSetting {
+  std::string name;
+  std::string value;
+  // "flag", "environment", "file", "default".
+  std::string origin;
+};
+
+// What the services work with. All references must outlive the Services.
+struct ServicesOptions {
+  ServiceLimits limits;
+  DaemonInfo info;
+  storage::ModelStore& store;
+  TicketOffice& tickets;
+  const SessionRegistry& sessions;
+  // By their Describe().name; the first is the default device. At least one.
+  std::vector<const Backend*> backends;
+  const Clock& clock;
+  // Called by GetConfig, from any thread.
+  std::function<std::vector<ConfigSetting>()> config;
+};
+
+// Thread-safe. Destroy it after the gRPC server has shut down (no call may be in flight) and before what its
+// options name; sessions may still be open then.
+class Services {
+ public:
+  explicit Services(ServicesOptions options);
+  ~Services();
+  Services(const Services&) = delete;
+  Services& operator=(const Services&) = delete;
+
+  // Registers the four services and sets message sizes and the number of streams of one connection. The
+  // builder's server must end before this object.
+  void Register(grpc::ServerBuilder& builder);
+
+  // From now on new calls get UNAVAILABLE. Waits until no call is in flight, at most until `deadline`;
+  // returns whether that was reached.
+  bool Drain(absl::Time deadline);
+
+  // Cancels all that runs or waits, in all sessions: the calls end with CANCELLED, runs between two steps.
+  void CancelAll();
+
+  // Whether a call is in flight or a session holds a context, graph, tensor or handed-over memory: the daemon
+  // must not exit for idleness.
+  bool busy() const;
+
+ private:
+  struct Parts;
+  std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace modeld
+
+#endif  // MODELD_DAEMON_SERVICES_SERVICES_H_
