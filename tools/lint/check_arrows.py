@@ -48,7 +48,8 @@ LIBRARIES = [
 
 # What may not appear in some rooms: they run in a sandbox of their own, or decide and do nothing else.
 PURE = [
-    (r"\b(secure_getenv|getenv|setenv|putenv|fopen|freopen|open|openat|creat|socket|socketpair)\s*\(|\b[io]?fstream\b",
+    (r"\b(secure_getenv|getenv|setenv|putenv|fopen|freopen|openat|creat|socket|socketpair)\s*\(|::open\s*\("
+     r"|\bO_(RDONLY|WRONLY|RDWR|CREAT)\b|<fcntl\.h>|<sys/socket\.h>|\b[io]?fstream\b",
      ["engine"], "files, sockets and environment"),
     (r"\babsl::Now\s*\(|\bsystem_clock\b|\bsteady_clock\b|\bgetenv\s*\(|\b[io]?fstream\b|\bfopen\s*\(",
      ["policy"], "clocks, files and environment"),

@@ -89,12 +89,12 @@ class CheckArrowsTest(unittest.TestCase):
                 self.fails({path: f"\n\n{line}\n"}, f"{path}:3", "only in")
 
     def test_the_engine_opens_nothing(self):
-        for line in ['int f = open("x", 0);', "std::ifstream in(p);", 'getenv("A");', "socket (1, 2, 3);",
+        for line in ['int f = open("x", O_RDONLY);', "int f = ::open(p, 0);", "std::ifstream in(p);", 'getenv("A");', "socket (1, 2, 3);",
                      'auto* f = fopen("x", "r");', "#include <fstream>"]:
             with self.subTest(line=line):
                 self.fails({"engine/runtime/a.cc": f"{line}\n"}, "engine/runtime/a.cc:1", "engine")
         self.passes({"engine/runtime/a_test.cc": 'getenv("TEST_TMPDIR");\n', "storage/a.cc": "open(p, 0);\n",
-                     "engine/graph/b.cc": "reopen(x); dlopen(y); Open(z); open = 3;\n"})
+                     "engine/graph/b.cc": "reopen(x); dlopen(y); Open(z); if (open(end)) x = 3;\n"})
 
     def test_comments_and_strings_are_not_code(self):
         self.passes({"engine/graph/a.cc": '// rocksdb::DB, getenv(x)\n/* dnnl::engine\n grpc:: */ int a;  // open(\n'
