@@ -53,9 +53,12 @@ class SharedMemory {
   uint64_t size_;
 };
 
-// Maps what a client handed over, read-only. FAILED_PRECONDITION: not a memfd sealed with F_SEAL_WRITE,
-// F_SEAL_SHRINK and F_SEAL_GROW. INVALID_ARGUMENT: its size is not `size_bytes`. RESOURCE_EXHAUSTED: the
-// mapping failed.
+// Whether `fd` is what a client may hand over as unchanging memory. FAILED_PRECONDITION: not a memfd sealed
+// with F_SEAL_WRITE, F_SEAL_SHRINK and F_SEAL_GROW. INVALID_ARGUMENT: its size is not `size_bytes`.
+absl::Status CheckSealedMemory(int fd, uint64_t size_bytes);
+
+// Maps what a client handed over, read-only. Errors of CheckSealedMemory, and RESOURCE_EXHAUSTED: the mapping
+// failed.
 absl::StatusOr<Region> MapSealedMemory(UniqueFd fd, uint64_t size_bytes);
 
 }  // namespace modeld
