@@ -81,9 +81,23 @@ def in_rooms(path, rooms):
     return any(path == room or path.startswith(room + "/") for room in rooms)
 
 
-def is_test(name):
-    """True for the files and rules of tests, which may use all of their own top folder."""
-    return bool(re.search(r"(_test|_testing|_test_util|_fuzz|_bench)(\.\w+)?$", name)) or "/testing/" in name
+def arguments_of(call):
+    return {keyword.arg: keyword.value for keyword in call.keywords}
+
+
+def is_test_rule(call):
+    """True for rules that only tests may use. These, and their files, may use all of their own top folder."""
+    kind = getattr(call.func, "id", "")
+    return kind.endswith("_test") or bool(getattr(arguments_of(call).get("testonly"), "value", False))
+
+
+def calls_in(build):
+    return [node for node in ast.walk(build) if isinstance(node, ast.Call)]
+
+
+def strings_in(node):
+    """(text, line) of each string in an expression, which may put lists together."""
+    return [(n.value, n.lineno) for n in ast.walk(node) if isinstance(n, ast.Constant) and isinstance(n.value, str)]
 
 
 def allowed(source, target, test):
@@ -108,14 +122,32 @@ class Checker:
     def __init__(self, root):
         self.root = pathlib.Path(root)
         self.top_folders = {entry.name for entry in self.root.iterdir() if entry.is_dir()}
+        self.test_files = set()
         self.errors = []
         self.warnings = []
         self.files = 0
+
+    def is_test_file(self, path):
+        """By its name, as a BUILD file may put names together, or by the rules that list it."""
+        return path.endswith("_test.cc") or path in self.test_files
 
     def error(self, path, line, message):
         self.errors.append(f"{path}:{line}: {message}")
 
     def run(self):
+        texts = dict(self.read_tree())
+        builds = {path: ast.parse(text, path) for path, text in texts.items() if path.split("/")[-1] == "BUILD"}
+        for path, build in builds.items():
+            for call in filter(is_test_rule, calls_in(build)):
+                for key in ("srcs", "hdrs"):
+                    names = strings_in(arguments_of(call).get(key, ast.Constant(None)))
+                    self.test_files.update(os.path.join(os.path.dirname(path), name) for name, _ in names)
+        for path, text in texts.items():
+            self.check_file(path, text)
+        for path, build in builds.items():
+            self.check_build(path, build)
+
+    def read_tree(self):
         for folder, folders, names in os.walk(self.root):
             folders[:] = sorted(f for f in folders if f not in SKIPPED_FOLDERS and not f.startswith("bazel-"))
             for name in sorted(names):
@@ -124,7 +156,7 @@ class Checker:
                     continue
                 script = full.suffix == "" and name != "BUILD" and full.open("rb").read(2) == b"#!"
                 if name == "BUILD" or full.suffix in TEXT or script:
-                    self.check_file(full.relative_to(self.root).as_posix(), full.read_text(encoding="utf-8"))
+                    yield full.relative_to(self.root).as_posix(), full.read_text(encoding="utf-8")
 
     def check_file(self, path, text):
         self.files += 1
@@ -138,8 +170,6 @@ class Checker:
             self.check_includes(path, lines)
         if path.endswith((".cc", ".h", ".c")):
             self.check_libraries(path, text)
-        if path.split("/")[-1] == "BUILD":
-            self.check_build(path, text)
 
     def check_length(self, path, count):
         if path.endswith(".md"):
@@ -158,7 +188,7 @@ class Checker:
             target = found.group(1)
             if "/" not in target or target.startswith("."):
                 self.error(path, number, f'"{target}" must be written from the root of the workspace')
-            elif target.split("/")[0] in self.top_folders and not allowed(path, target, is_test(path)):
+            elif target.split("/")[0] in self.top_folders and not allowed(path, target, self.is_test_file(path)):
                 self.error(path, number, arrow_message(path, target))
 
     def check_libraries(self, path, text):
@@ -169,24 +199,18 @@ class Checker:
                 if re.search(pattern, line) and not in_rooms(path, rooms):
                     self.error(path, number, f"{name} may be used only in {', '.join(rooms)}")
             for pattern, rooms, name in PURE:
-                if re.search(pattern, line) and in_rooms(path, rooms) and not is_test(path):
+                if re.search(pattern, line) and in_rooms(path, rooms) and not self.is_test_file(path):
                     self.error(path, number, f"{name} may not be used in {', '.join(rooms)}")
 
-    def check_build(self, path, text):
+    def check_build(self, path, build):
         """Every label in `deps` and `srcs` of every rule; `data` names what a rule runs, which is no arrow."""
         package = os.path.dirname(path)
-        for call in (node for node in ast.walk(ast.parse(text, path)) if isinstance(node, ast.Call)):
-            arguments = {keyword.arg: keyword.value for keyword in call.keywords}
-            name = getattr(arguments.get("name"), "value", "") or ""
-            test = bool(getattr(arguments.get("testonly"), "value", False)) or is_test(str(name))
+        for call in calls_in(build):
             for key in ("deps", "implementation_deps", "srcs", "hdrs", "exports"):
-                for node in ast.walk(arguments.get(key, ast.Constant(None))):
-                    label = node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
-                    if not label.startswith("//"):
-                        continue
+                for label, line in strings_in(arguments_of(call).get(key, ast.Constant(None))):
                     target = label[2:].split(":")[0]
-                    if not allowed(package, target, test):
-                        self.error(path, node.lineno, arrow_message(package, target))
+                    if label.startswith("//") and not allowed(package, target, is_test_rule(call)):
+                        self.error(path, line, arrow_message(package, target))
 
 
 def main():

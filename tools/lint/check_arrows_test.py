@@ -69,10 +69,17 @@ class CheckArrowsTest(unittest.TestCase):
                     "storage/catalogue.proto": "\n"}, "proto/modeld/v1/a.proto:2", "storage")
 
     def test_a_test_may_use_its_own_top_folder_and_no_other(self):
-        ops = {"engine/backend/reference/r.h": "\n", "storage/s.h": "\n"}
-        self.passes(ops | {"engine/ops/a_test.cc": '#include "engine/backend/reference/r.h"\n'})
-        self.passes(ops | {"engine/ops/BUILD": 'cc_test(name = "a_test", deps = ["//engine/backend/reference:r"])\n'})
-        self.fails(ops | {"engine/ops/a_test.cc": '#include "storage/s.h"\n'}, "engine/ops/a_test.cc:1", "storage")
+        others = {"engine/backend/reference/r.h": "\n", "storage/s.h": "\n"}
+        include = '#include "engine/backend/reference/r.h"\n'
+        rule = 'cc_test(name = "a_test", srcs = ["a_test.cc"], deps = ["//engine/backend/reference:r"])\n'
+        self.passes(others | {"engine/ops/a_test.cc": include, "engine/ops/BUILD": rule})
+        self.passes(others | {"engine/ops/helper.h": include, "engine/ops/BUILD":
+                              'cc_library(name = "helper", testonly = True, hdrs = ["helper.h"])\n'})
+        self.fails(others | {"engine/ops/a_test.cc": '#include "storage/s.h"\n', "engine/ops/BUILD": rule},
+                   "engine/ops/a_test.cc:1", "storage")
+        self.fails(others | {"engine/ops/helper.h": include, "engine/ops/BUILD":
+                             'cc_library(name = "helper", hdrs = ["helper.h"])\n'}, "engine/ops/helper.h:1")
+        self.fails(others | {"engine/ops/BUILD": rule.replace("cc_test", "cc_library")}, "engine/ops/BUILD:1")
 
     def test_a_list_that_is_put_together_is_read_whole(self):
         self.fails({"storage/BUILD": 'cc_library(name = "a", deps = [\n"//base:x"] + [\n"//policy:y"])\n',
@@ -93,7 +100,9 @@ class CheckArrowsTest(unittest.TestCase):
                      'auto* f = fopen("x", "r");', "#include <fstream>"]:
             with self.subTest(line=line):
                 self.fails({"engine/runtime/a.cc": f"{line}\n"}, "engine/runtime/a.cc:1", "engine")
-        self.passes({"engine/runtime/a_test.cc": 'getenv("TEST_TMPDIR");\n', "storage/a.cc": "open(p, 0);\n",
+        self.passes({"engine/runtime/a_test.cc": 'getenv("TEST_TMPDIR");\n',
+                     "engine/runtime/BUILD": 'cc_test(name = "a_test", srcs = ["a_test.cc"])\n',
+                     "storage/a.cc": "open(p, 0);\n",
                      "engine/graph/b.cc": "reopen(x); dlopen(y); Open(z); if (open(end)) x = 3;\n"})
 
     def test_comments_and_strings_are_not_code(self):
