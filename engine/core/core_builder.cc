@@ -6,6 +6,7 @@
 #include <cstring>
 #include <numeric>
 #include <optional>
+#include <tuple>
 
 #include "engine/graph/broadcast.h"
 #include "engine/graph/float16.h"
@@ -134,7 +135,7 @@ ValueId CoreBuilder::MeanAlong(ValueId x, std::vector<uint32_t> axes) {
   double count = 1;
   for (uint32_t axis : axes) count *= shape(x)[axis];
   if (count == 1) return x;
-  return Div(ReduceAlong(ReduceFunction::kSum, x, std::move(axes), true), count);
+  return DivScalar(ReduceAlong(ReduceFunction::kSum, x, std::move(axes), true), count);
 }
 
 ValueId CoreBuilder::MatMul(ValueId a, ValueId b) {

@@ -59,12 +59,12 @@ class CoreBuilder {
   ValueId Max(ValueId a, ValueId b) { return Apply(BinaryFunction::kMax, a, b); }
   ValueId Min(ValueId a, ValueId b) { return Apply(BinaryFunction::kMin, a, b); }
   // With a scalar of x's type on the right.
-  ValueId Add(ValueId x, double scalar) { return Add(x, Scalar(type(x), scalar)); }
-  ValueId Sub(ValueId x, double scalar) { return Sub(x, Scalar(type(x), scalar)); }
-  ValueId Mul(ValueId x, double scalar) { return Mul(x, Scalar(type(x), scalar)); }
-  ValueId Div(ValueId x, double scalar) { return Div(x, Scalar(type(x), scalar)); }
-  ValueId Max(ValueId x, double scalar) { return Max(x, Scalar(type(x), scalar)); }
-  ValueId Min(ValueId x, double scalar) { return Min(x, Scalar(type(x), scalar)); }
+  ValueId AddScalar(ValueId x, double scalar) { return Add(x, Scalar(type(x), scalar)); }
+  ValueId SubScalar(ValueId x, double scalar) { return Sub(x, Scalar(type(x), scalar)); }
+  ValueId MulScalar(ValueId x, double scalar) { return Mul(x, Scalar(type(x), scalar)); }
+  ValueId DivScalar(ValueId x, double scalar) { return Div(x, Scalar(type(x), scalar)); }
+  ValueId MaxScalar(ValueId x, double scalar) { return Max(x, Scalar(type(x), scalar)); }
+  ValueId MinScalar(ValueId x, double scalar) { return Min(x, Scalar(type(x), scalar)); }
 
   // Combines along `axes` (distinct, any order, may be empty: then nothing happens). The dimensions stay with
   // size 1, or go when `keep_dimensions` is false.

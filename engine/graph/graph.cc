@@ -10,4 +10,15 @@ std::string OperationName(const Operation& operation, size_t index) {
   return absl::StrCat(operation.type, " \"", absl::Utf8SafeCEscape(operation.label), "\"");
 }
 
+std::vector<OperandId> OperandsRead(const Operation& operation) {
+  std::vector<OperandId> operands = operation.inputs;
+  for (const auto& [name, value] : operation.attributes) {
+    if (const auto* id = std::get_if<OperandId>(&value)) operands.push_back(*id);
+    if (const auto* ids = std::get_if<std::vector<OperandId>>(&value)) {
+      operands.insert(operands.end(), ids->begin(), ids->end());
+    }
+  }
+  return operands;
+}
+
 }  // namespace modeld

@@ -81,6 +81,14 @@ struct Graph {
 // `conv2d "stem"`, or `conv2d #7` where there is no label: how every message names an operation.
 std::string OperationName(const Operation& operation, size_t index);
 
+// All operands that the operation reads: its inputs, then those of its attributes, in the order of names.
+std::vector<OperandId> OperandsRead(const Operation& operation);
+
+// The graph without what no output depends on: operations, constants, intermediate operands and, unless
+// `keep_inputs`, inputs. Operands are renumbered. A graph that names an operand that it does not have comes back as it
+// was: validation tells what is wrong with it.
+Graph WithoutUnreachable(Graph graph, bool keep_inputs);
+
 }  // namespace modeld
 
 #endif  // MODELD_ENGINE_GRAPH_GRAPH_H_

@@ -27,9 +27,9 @@ absl::StatusOr<uint64_t> TensorDescriptor::ByteSize() const {
     }
     const auto product = CheckedMul<uint64_t>(bytes, size);
     if (!product || *product > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("shape ", ShapeToString(shape), " of ", std::string(DataTypeName(data_type)),
-                       " takes more bytes than can be addressed"));
+      return absl::InvalidArgumentError(absl::StrCat("shape ", ShapeToString(shape), " of ",
+                                                     std::string(DataTypeName(data_type)),
+                                                     " takes more bytes than can be addressed"));
     }
     bytes = *product;
   }

@@ -18,6 +18,10 @@ bool AttributeReader::Has(absl::string_view name) const {
   return attributes_.count(std::string(name)) != 0;
 }
 
+bool AttributeReader::IsInt(absl::string_view name) const {
+  return std::holds_alternative<int64_t>(Get(name));
+}
+
 bool AttributeReader::Bool(absl::string_view name) const {
   return std::get<bool>(Get(name));
 }

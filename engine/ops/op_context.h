@@ -27,6 +27,8 @@ class AttributeReader {
   explicit AttributeReader(const Attributes& attributes) : attributes_(attributes) {}
 
   bool Has(absl::string_view name) const;
+  // A kNumber or kUintOrUints attribute is an int64.
+  bool IsInt(absl::string_view name) const;
   bool Bool(absl::string_view name) const;
   int64_t Int(absl::string_view name) const;
   uint32_t Uint(absl::string_view name) const;

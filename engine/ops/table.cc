@@ -12,7 +12,9 @@ using Index = absl::flat_hash_map<absl::string_view, const OpSchema*>;
 
 std::vector<OpSchema> Collect() {
   std::vector<OpSchema> all;
-  for (auto* family : {ElementwiseBinaryOps}) {
+  for (auto* family :
+       {ElementwiseBinaryOps, ElementwiseLogicalOps, ElementwiseUnaryOps, ActivationOps, MatmulOps,
+        ConvolutionOps, PoolingOps, NormalizationOps, ReductionOps, ShapeOps, MovementOps}) {
     std::vector<OpSchema> rows = family();
     all.insert(all.end(), std::make_move_iterator(rows.begin()), std::make_move_iterator(rows.end()));
   }

@@ -12,7 +12,9 @@ namespace modeld {
 // inferred and attributes completed with their defaults. Accepts anything, however malformed. Constants'
 // bytes may be absent; where present, their size is checked (their digest is the caller's to verify). If an
 // intermediate operand already has a descriptor it must equal the inferred one, unless its shape is empty.
-// Errors, with an ErrorSite:
+// Refused are also operations, constants and intermediate operands that no output depends on
+// (WithoutUnreachable removes them), and outputs that are inputs or constants; an input may be unused.
+// Operand ids stay as they are. Pure; any thread. Errors, with an ErrorSite:
 //   INVALID_ARGUMENT: a rule of the specification is broken, an index is out of range, a limit is exceeded.
 //   UNIMPLEMENTED: the table has no operation of this type.
 absl::StatusOr<Graph> Validate(Graph graph, const GraphLimits& limits);

@@ -1,0 +1,40 @@
+#include "engine/ops/window.h"
+
+#include <algorithm>
+
+namespace modeld {
+
+ImageShape ImageShape::Of(const Shape& shape, const std::string& layout) {
+  if (layout == "nhwc") return {shape[0], shape[3], shape[1], shape[2]};
+  return {shape[0], shape[1], shape[2], shape[3]};
+}
+
+Shape ImageShape::In(const std::string& layout) const {
+  if (layout == "nhwc") return {batches, height, width, channels};
+  return Nchw();
+}
+
+std::vector<uint32_t> LayoutPermutation(absl::string_view from, absl::string_view to) {
+  std::vector<uint32_t> permutation;
+  for (char dimension : to) permutation.push_back(static_cast<uint32_t>(from.find(dimension)));
+  return permutation;
+}
+
+core::ValueId ToNchw(core::CoreBuilder& b, core::ValueId x, const std::string& layout) {
+  return b.TransposeBy(x, LayoutPermutation(layout, "nchw"));
+}
+
+core::ValueId FromNchw(core::CoreBuilder& b, core::ValueId x, const std::string& layout) {
+  return b.TransposeBy(x, LayoutPermutation("nchw", layout));
+}
+
+int64_t EffectiveFilterSize(uint32_t filter, uint32_t dilation) {
+  // Sizes are below 2^31 and dilations below 2^32: the product fits.
+  return std::min<int64_t>((static_cast<int64_t>(filter) - 1) * dilation + 1, int64_t{1} << 40);
+}
+
+int64_t WindowRoom(uint32_t input, uint32_t filter, uint32_t before, uint32_t after, uint32_t dilation) {
+  return static_cast<int64_t>(input) - EffectiveFilterSize(filter, dilation) + before + after;
+}
+
+}  // namespace modeld
