@@ -109,7 +109,7 @@ struct PartitionInfo {
 struct StagedInfo {
   Partition partition;
   BlobRef blob;
-  uint64_t committed_bytes = 0;  // equals blob.size_bytes when finished
+  uint64_t committed_bytes = 0;  // received and durable; equals blob.size_bytes when finished
   bool finished = false;         // verified, waiting for a model that names it
   bool open = false;             // a session is sending it now
   absl::Time created;

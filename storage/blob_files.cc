@@ -1,0 +1,217 @@
+#include "storage/blob_files.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+
+namespace modeld::storage {
+namespace {
+
+constexpr absl::string_view kBlobs = "blobs";
+constexpr absl::string_view kStaging = "staging";
+constexpr absl::string_view kQuarantine = "quarantine";
+constexpr absl::string_view kTag = "CACHEDIR.TAG";
+constexpr absl::string_view kTagContent =
+    "Signature: 8a477f597d28d172789f06886806bc55\n"
+    "# This folder is modeld's model cache. Backup programs may skip it.\n";
+constexpr size_t kReadSize = size_t{1} << 20;
+
+std::string ShardPath(const Digest& blob) {
+  return absl::StrCat(kBlobs, "/", blob.ToHex().substr(0, 2));
+}
+
+}  // namespace
+
+absl::Status HashPrefix(const File& file, uint64_t size_bytes, Sha256& hasher) {
+  std::vector<std::byte> buffer(std::min<uint64_t>(size_bytes, kReadSize));
+  for (uint64_t offset = 0; offset < size_bytes;) {
+    std::span<std::byte> piece(buffer.data(), std::min<uint64_t>(buffer.size(), size_bytes - offset));
+    MODELD_ASSIGN_OR_RETURN(size_t count, file.ReadAt(offset, piece));
+    if (count != piece.size()) return absl::DataLossError("the file is shorter than it should be");
+    hasher.Update(std::span<const std::byte>(piece));
+    offset += count;
+  }
+  return absl::OkStatus();
+}
+
+std::string BlobName(const Digest& digest) {
+  return absl::StrCat("blob ", digest.ToHex());
+}
+
+std::string BlobFiles::BlobPath(const Digest& blob) {
+  std::string hex = blob.ToHex();
+  return absl::StrCat(kBlobs, "/", hex.substr(0, 2), "/", hex);
+}
+std::string BlobFiles::StagingName(const Owned& upload) {
+  // 16 bytes of the partition's hash tell partitions apart as well as all 32, and keep the name short.
+  return absl::StrCat(upload.second.ToHex(), "-", upload.first.ToHex().substr(0, 32));
+}
+std::string BlobFiles::StagingPath(const Owned& upload) {
+  return absl::StrCat(kStaging, "/", StagingName(upload));
+}
+std::string BlobFiles::TempPath(uint64_t number) {
+  return absl::StrCat(kStaging, "/put-", number);
+}
+std::string BlobFiles::QuarantinePath(const Digest& blob) {
+  return absl::StrCat(kQuarantine, "/", blob.ToHex());
+}
+
+absl::Status BlobFiles::EnsureLayout() {
+  MODELD_RETURN_IF_ERROR(cache_->MakeDir(""));
+  for (absl::string_view folder : {kBlobs, kStaging, kQuarantine})
+    MODELD_RETURN_IF_ERROR(cache_->MakeDir(folder));
+  MODELD_ASSIGN_OR_RETURN(std::unique_ptr<File> tag, cache_->Open(kTag, FileSystem::Access::kCreate));
+  MODELD_ASSIGN_OR_RETURN(uint64_t size, tag->Size());
+  if (size != kTagContent.size()) MODELD_RETURN_IF_ERROR(tag->WriteAt(0, kTagContent));
+  {
+    absl::MutexLock lock(&mu_);
+    durable_shards_.clear();
+  }
+  return cache_->SyncDir("");
+}
+
+absl::StatusOr<std::unique_ptr<File>> BlobFiles::OpenStaging(const std::string& path) {
+  absl::StatusOr<std::unique_ptr<File>> file = cache_->Open(path, FileSystem::Access::kCreate);
+  if (absl::IsNotFound(file.status())) {
+    MODELD_RETURN_IF_ERROR(EnsureLayout());
+    file = cache_->Open(path, FileSystem::Access::kCreate);
+  }
+  return file;
+}
+
+absl::Status BlobFiles::SyncStaging() {
+  return cache_->SyncDir(kStaging);
+}
+
+absl::Status BlobFiles::MakeShard(const Digest& blob) {
+  std::string shard = ShardPath(blob);
+  absl::MutexLock lock(&mu_);
+  if (durable_shards_.contains(shard)) return absl::OkStatus();
+  MODELD_RETURN_IF_ERROR(cache_->MakeDir(shard));
+  MODELD_RETURN_IF_ERROR(cache_->SyncDir(kBlobs));
+  durable_shards_.insert(shard);
+  return absl::OkStatus();
+}
+
+absl::Status BlobFiles::Place(const Digest& blob, const std::string& from) {
+  MODELD_RETURN_IF_ERROR(Annotate(MakeShard(blob), BlobName(blob)));
+  absl::Status moved = cache_->Rename(from, BlobPath(blob));
+  if (absl::IsNotFound(moved)) {
+    // Somebody wiped a part of the cache folder under us.
+    MODELD_RETURN_IF_ERROR(EnsureLayout());
+    MODELD_RETURN_IF_ERROR(MakeShard(blob));
+    moved = cache_->Rename(from, BlobPath(blob));
+  }
+  if (absl::IsNotFound(moved)) {
+    return absl::UnavailableError(
+        absl::StrCat(BlobName(blob), ": its upload has gone from the cache folder"));
+  }
+  if (moved.ok()) moved = cache_->SyncDir(ShardPath(blob));
+  return Annotate(moved, BlobName(blob));
+}
+
+absl::Status BlobFiles::Discard(const Digest& blob, const std::string& from) {
+  MODELD_RETURN_IF_ERROR(Annotate(MakeShard(blob), BlobName(blob)));
+  absl::Status removed = cache_->Remove(from);
+  if (removed.ok()) removed = cache_->SyncDir(ShardPath(blob));
+  return Annotate(removed, BlobName(blob));
+}
+
+absl::Status BlobFiles::CheckSize(const BlobRef& blob) const {
+  absl::StatusOr<FileInfo> info = cache_->Stat(BlobPath(blob.digest));
+  if (!info.ok()) return Annotate(info.status(), BlobName(blob.digest));
+  if (!info->is_plain_file || info->size_bytes != blob.size_bytes) {
+    return absl::DataLossError(absl::StrCat(BlobName(blob.digest), ": its file has ", info->size_bytes,
+                                            " bytes, it should have ", blob.size_bytes));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status BlobFiles::CheckDigest(const BlobRef& blob) const {
+  MODELD_RETURN_IF_ERROR(CheckSize(blob));
+  absl::StatusOr<std::unique_ptr<File>> file = cache_->Open(BlobPath(blob.digest), FileSystem::Access::kRead);
+  if (!file.ok()) return Annotate(file.status(), BlobName(blob.digest));
+  // Read, not mapped: a disk that fails answers with an error here, with a signal there.
+  Sha256 hasher;
+  MODELD_RETURN_IF_ERROR(Annotate(HashPrefix(**file, blob.size_bytes, hasher), BlobName(blob.digest)));
+  if (hasher.Finish() == blob.digest) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat(BlobName(blob.digest), ": the bytes of its file are not the blob's"));
+}
+
+absl::StatusOr<Region> BlobFiles::Map(const BlobRef& blob) const {
+  absl::StatusOr<Region> region = cache_->Map(BlobPath(blob.digest));
+  if (!region.ok()) return Annotate(region.status(), BlobName(blob.digest));
+  if (region->size() != blob.size_bytes) {
+    return absl::DataLossError(absl::StrCat(BlobName(blob.digest), ": its file has ", region->size(),
+                                            " bytes, it should have ", blob.size_bytes));
+  }
+  return region;
+}
+
+absl::Status BlobFiles::Quarantine(const Digest& blob) {
+  absl::Status moved = cache_->Rename(BlobPath(blob), QuarantinePath(blob));
+  if (moved.ok() || absl::IsNotFound(moved)) return absl::OkStatus();
+  return RemoveBlob(blob);
+}
+
+absl::Status BlobFiles::RemoveIfThere(const std::string& path) {
+  absl::Status removed = cache_->Remove(path);
+  return absl::IsNotFound(removed) ? absl::OkStatus() : removed;
+}
+
+absl::Status BlobFiles::RemoveBlob(const Digest& blob) {
+  return Annotate(RemoveIfThere(BlobPath(blob)), BlobName(blob));
+}
+absl::Status BlobFiles::RemoveQuarantined(const Digest& blob) {
+  return Annotate(RemoveIfThere(QuarantinePath(blob)), BlobName(blob));
+}
+absl::Status BlobFiles::RemoveStaging(absl::string_view name) {
+  return RemoveIfThere(absl::StrCat(kStaging, "/", name));
+}
+absl::Status BlobFiles::RemoveEntry(const Entry& entry) {
+  return RemoveIfThere(entry.path);
+}
+
+absl::StatusOr<std::vector<BlobFiles::Entry>> BlobFiles::ListBlobs() const {
+  std::vector<Entry> entries;
+  MODELD_ASSIGN_OR_RETURN(std::vector<std::string> shards, cache_->List(kBlobs));
+  for (const std::string& shard : shards) {
+    absl::StatusOr<std::vector<std::string>> names = cache_->List(absl::StrCat(kBlobs, "/", shard));
+    if (absl::IsFailedPrecondition(names.status())) continue;  // no folder: not ours
+    MODELD_RETURN_IF_ERROR(names.status());
+    for (const std::string& name : *names) {
+      Entry entry;
+      entry.path = absl::StrCat(kBlobs, "/", shard, "/", name);
+      absl::StatusOr<FileInfo> info = cache_->Stat(entry.path);
+      if (!info.ok() || !info->is_plain_file) continue;
+      entry.size_bytes = info->size_bytes;
+      absl::StatusOr<Digest> digest = Digest::FromHex(name);
+      if (digest.ok() && absl::StartsWith(name, shard) && shard.size() == 2) entry.digest = *digest;
+      entries.push_back(std::move(entry));
+    }
+  }
+  return entries;
+}
+
+absl::StatusOr<std::vector<BlobFiles::Entry>> BlobFiles::ListQuarantine() const {
+  std::vector<Entry> entries;
+  MODELD_ASSIGN_OR_RETURN(std::vector<std::string> names, cache_->List(kQuarantine));
+  for (const std::string& name : names) {
+    Entry entry;
+    entry.path = absl::StrCat(kQuarantine, "/", name);
+    absl::StatusOr<Digest> digest = Digest::FromHex(name);
+    if (digest.ok()) entry.digest = *digest;
+    entries.push_back(std::move(entry));
+  }
+  return entries;
+}
+
+absl::StatusOr<std::vector<std::string>> BlobFiles::ListStaging() const {
+  return cache_->List(kStaging);
+}
+
+}  // namespace modeld::storage

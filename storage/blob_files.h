@@ -1,0 +1,92 @@
+// The layout of the cache folder. FORMAT.md describes it.
+#ifndef MODELD_STORAGE_BLOB_FILES_H_
+#define MODELD_STORAGE_BLOB_FILES_H_
+
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "base/digest.h"
+#include "base/file_system.h"
+#include "base/region.h"
+#include "storage/index.h"
+#include "storage/store_types.h"
+
+namespace modeld::storage {
+
+// Reads a file's first `size_bytes` into `hasher`, in pieces. DATA_LOSS: the file is shorter. Others as
+// File's.
+absl::Status HashPrefix(const File& file, uint64_t size_bytes, Sha256& hasher);
+
+// "blob <64 hex digits>": how messages name a blob.
+std::string BlobName(const Digest& digest);
+
+// Blobs, uploads and quarantined files as names beneath the cache folder; each method is one step of
+// FORMAT.md's transactions. Knows no records and takes no locks on digests: callers keep two calls on one
+// digest apart. Thread-safe otherwise. Errors are FileSystem's, put after the blob's name.
+class BlobFiles {
+ public:
+  explicit BlobFiles(std::shared_ptr<FileSystem> cache) : cache_(std::move(cache)) {}
+
+  // Names are made from digests alone, so that nothing from outside reaches a path.
+  static std::string BlobPath(const Digest& blob);
+  static std::string StagingPath(const Owned& upload);
+  static std::string StagingName(const Owned& upload);
+  static std::string TempPath(uint64_t number);
+  static std::string QuarantinePath(const Digest& blob);
+
+  FileSystem& cache() const { return *cache_; }
+
+  // Makes the folders and the CACHEDIR.TAG that are absent, durably.
+  absl::Status EnsureLayout();
+  // Opens a file beneath staging/, made when absent. Makes the layout again when the cache was wiped.
+  absl::StatusOr<std::unique_ptr<File>> OpenStaging(const std::string& path);
+  // Makes the names beneath staging/ durable.
+  absl::Status SyncStaging();
+  // Makes the synced file `from` the blob's file, durably; replaces what is there. UNAVAILABLE: `from` has
+  // gone.
+  absl::Status Place(const Digest& blob, const std::string& from);
+  // Does the same work as Place() but keeps the blob's file and removes `from`.
+  absl::Status Discard(const Digest& blob, const std::string& from);
+  // NOT_FOUND: no file. DATA_LOSS: another size, or no plain file.
+  absl::Status CheckSize(const BlobRef& blob) const;
+  // Reads it whole. NOT_FOUND, DATA_LOSS: as CheckSize(), or the bytes are wrong.
+  absl::Status CheckDigest(const BlobRef& blob) const;
+  absl::StatusOr<Region> Map(const BlobRef& blob) const;
+  // Moves the blob's file out of the way, or removes it when it cannot be moved. OK when there is none.
+  absl::Status Quarantine(const Digest& blob);
+  // OK when there is none.
+  absl::Status RemoveBlob(const Digest& blob);
+  absl::Status RemoveQuarantined(const Digest& blob);
+  absl::Status RemoveStaging(absl::string_view name);
+
+  // What stands in a folder: the digest for names that are one, else only the name.
+  struct Entry {
+    std::string path;
+    std::optional<Digest> digest;
+    uint64_t size_bytes = 0;
+  };
+  // All plain files beneath blobs/; `digest` is unset for a name in the wrong place.
+  absl::StatusOr<std::vector<Entry>> ListBlobs() const;
+  absl::StatusOr<std::vector<Entry>> ListQuarantine() const;
+  // All plain files beneath staging/, names only.
+  absl::StatusOr<std::vector<std::string>> ListStaging() const;
+  absl::Status RemoveEntry(const Entry& entry);
+
+ private:
+  absl::Status MakeShard(const Digest& blob);
+  absl::Status RemoveIfThere(const std::string& path);
+
+  const std::shared_ptr<FileSystem> cache_;
+  absl::Mutex mu_;
+  // Folders blobs/xx whose own names are known to be durable.
+  std::set<std::string> durable_shards_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace modeld::storage
+
+#endif  // MODELD_STORAGE_BLOB_FILES_H_

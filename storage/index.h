@@ -1,0 +1,104 @@
+// The catalogue's records in memory, and what follows from them.
+#ifndef MODELD_STORAGE_INDEX_H_
+#define MODELD_STORAGE_INDEX_H_
+
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "base/digest.h"
+#include "storage/catalogue.pb.h"
+#include "storage/store_types.h"
+
+namespace modeld::storage {
+
+// SHA-256 of a partition's name: what stands in record keys and staging names.
+using PartitionId = Digest;
+// A partition and a model or blob.
+using Owned = std::pair<PartitionId, Digest>;
+
+// One table per kind of record. Wrap is the identity for records, std::optional for changes (nothing =
+// removal).
+template <template <typename> class Wrap>
+struct Tables {
+  std::map<Digest, Wrap<record::ModelRecord>> models;
+  std::map<PartitionId, Wrap<record::PartitionRecord>> partitions;
+  std::map<Owned, Wrap<record::HoldRecord>> holds;
+  std::map<std::pair<PartitionId, std::string>, Wrap<record::KeyRecord>> keys;
+  std::map<Owned, Wrap<record::UploadRecord>> uploads;
+  std::map<Digest, Wrap<record::DamageRecord>> damage;
+};
+
+// Changes that become durable and visible together.
+using Transaction = Tables<std::optional>;
+
+// All records, and counts that are derived from them and so cannot disagree with them after a start. Not
+// thread-safe.
+class Index {
+ public:
+  // Replaces, adds and removes records. A model's list of blobs may not change while it is there.
+  void Apply(const Transaction& changes);
+
+  const Tables<std::type_identity_t>& records() const { return records_; }
+  // Sets a hold's last use in memory alone. Requires: the hold exists.
+  void Touch(const Owned& hold, int64_t now_us) { records_.holds.at(hold).set_last_used_us(now_us); }
+
+  // How many models name a blob (as manifest or constant). Zero when none does.
+  uint64_t References(const Digest& blob) const;
+  // How many partitions hold a model.
+  uint64_t Holders(const Digest& model) const;
+  // The size of a blob that a model names.
+  std::optional<uint64_t> ReferencedSize(const Digest& blob) const;
+  // Whether one of the partition's models names the blob.
+  bool Sees(const PartitionId& partition, const Digest& blob) const;
+  // Whether any partition has a finished upload of the blob.
+  bool HasFinishedUpload(const Digest& blob) const;
+  // The blobs that models name, with their number of models.
+  struct Reference {
+    uint64_t size_bytes = 0;
+    uint64_t models = 0;
+  };
+  const std::map<Digest, Reference>& references() const { return references_; }
+
+  // Keys of the partition that name the model, in bytewise order.
+  std::vector<std::string> KeysOf(const PartitionId& partition, const Digest& model) const;
+  // The bytes of the distinct blobs of the partition's models.
+  uint64_t LogicalBytes(const PartitionId& partition) const;
+  // Declared bytes of the partition's uploads.
+  uint64_t StagedBytes(const PartitionId& partition) const;
+  // Whether anything but its own record names the partition.
+  bool InUse(const PartitionId& partition) const;
+  // The worst health among the model's blobs; kDamaged without a record.
+  Health HealthOf(const Digest& model) const;
+  Health HealthOfBlob(const Digest& blob) const;
+
+  // Adds to `changes` what takes a partition's hold on a model away: the hold, its keys, and the model itself
+  // when nobody else holds it.
+  void DropHold(const Owned& hold, Transaction& changes) const;
+  // Adds to `changes` what takes a key away: the key, and the hold when that was all that kept it.
+  void DropKey(const PartitionId& partition, const std::string& key, Transaction& changes) const;
+
+ private:
+  // Adds (+1) or takes (-1) what a model, or a hold on a model that is there, contributes.
+  void CountModel(const Digest& id, int by);
+  void CountSight(const Owned& hold, int by);
+  void CountHold(const Owned& hold, int by);
+  void CountUpload(const Owned& upload, int by);
+
+  Tables<std::type_identity_t> records_;
+  std::map<Digest, Reference> references_;
+  std::map<Digest, uint64_t> holders_;
+  std::map<Owned, uint64_t> sight_;
+  std::map<Digest, uint64_t> finished_;
+};
+
+// The distinct blobs that a model record names: the manifest first, then constants.
+std::vector<BlobRef> BlobsOf(const Digest& id, const record::ModelRecord& model);
+
+}  // namespace modeld::storage
+
+#endif  // MODELD_STORAGE_INDEX_H_

@@ -1,0 +1,171 @@
+#include "storage/record_codec.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+
+namespace modeld::storage {
+namespace {
+
+// The first byte of a key tells the table.
+constexpr char kSchema = 'S', kModel = 'M', kPartition = 'P', kHold = 'H', kKey = 'K', kUpload = 'U',
+               kDamage = 'D';
+
+std::string KeyBytes(const Digest& id) {
+  return std::string(id.bytes());
+}
+std::string KeyBytes(const Owned& owned) {
+  return KeyBytes(owned.first) + KeyBytes(owned.second);
+}
+std::string KeyBytes(const std::pair<PartitionId, std::string>& key) {
+  return KeyBytes(key.first) + key.second;
+}
+
+// Cuts the next digest off `bytes`.
+std::optional<Digest> TakeDigest(absl::string_view& bytes) {
+  if (bytes.size() < Digest::kSize) return std::nullopt;
+  Digest digest = *Digest::FromBytes(bytes.substr(0, Digest::kSize));
+  bytes.remove_prefix(Digest::kSize);
+  return digest;
+}
+
+bool ParseKey(absl::string_view bytes, Digest& key) {
+  std::optional<Digest> id = TakeDigest(bytes);
+  if (!id || !bytes.empty()) return false;
+  key = *id;
+  return true;
+}
+bool ParseKey(absl::string_view bytes, Owned& key) {
+  std::optional<Digest> first = TakeDigest(bytes);
+  return first && (key.first = *first, ParseKey(bytes, key.second));
+}
+bool ParseKey(absl::string_view bytes, std::pair<PartitionId, std::string>& key) {
+  std::optional<Digest> first = TakeDigest(bytes);
+  if (!first || bytes.empty()) return false;
+  key = {*first, std::string(bytes)};
+  return true;
+}
+
+// Whether the digests inside a value are digests.
+bool IsSound(const record::ModelRecord& model) {
+  for (const record::BlobRecord& constant : model.constants()) {
+    if (constant.digest().size() != Digest::kSize) return false;
+  }
+  return true;
+}
+bool IsSound(const record::KeyRecord& key) {
+  return key.model_id().size() == Digest::kSize;
+}
+bool IsSound(const record::UploadRecord& upload) {
+  return upload.durable_bytes() <= upload.size_bytes();
+}
+bool IsSound(const google::protobuf::MessageLite&) {
+  return true;
+}
+
+template <typename Table>
+void EncodeTable(char tag, const Table& changes, std::vector<CatalogueChange>& batch) {
+  for (const auto& [key, value] : changes) {
+    CatalogueChange& change = batch.emplace_back();
+    change.key = tag + KeyBytes(key);
+    if (value) change.value = value->SerializeAsString();
+  }
+}
+
+template <typename Table>
+bool DecodeInto(absl::string_view key, absl::string_view value, Table& table) {
+  typename Table::key_type id;
+  typename Table::mapped_type::value_type message;
+  if (!ParseKey(key, id)) return false;
+  if (!message.ParseFromArray(value.data(), static_cast<int>(value.size())) || !IsSound(message))
+    return false;
+  table[std::move(id)] = std::move(message);
+  return true;
+}
+
+bool DecodeRecord(absl::string_view key, absl::string_view value, Transaction& tables) {
+  absl::string_view rest = key.substr(1);
+  switch (key[0]) {
+    case kModel:
+      return DecodeInto(rest, value, tables.models);
+    case kPartition:
+      return DecodeInto(rest, value, tables.partitions);
+    case kHold: {
+      if (DecodeInto(rest, value, tables.holds)) return true;
+      Owned id;
+      if (!ParseKey(rest, id)) return false;
+      record::HoldRecord bare;
+      bare.set_stored_by_id(true);
+      tables.holds[id] = bare;
+      return false;
+    }
+    case kKey:
+      return DecodeInto(rest, value, tables.keys);
+    case kUpload:
+      return DecodeInto(rest, value, tables.uploads);
+    case kDamage:
+      return DecodeInto(rest, value, tables.damage);
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+std::string SchemaKey() {
+  return std::string(1, kSchema);
+}
+
+std::string SchemaValue() {
+  record::SchemaRecord schema;
+  schema.set_version(kSchemaVersion);
+  return schema.SerializeAsString();
+}
+
+absl::Status CheckSchema(absl::string_view value) {
+  record::SchemaRecord schema;
+  if (!schema.ParseFromArray(value.data(), static_cast<int>(value.size())) || schema.version() == 0) {
+    return absl::DataLossError("the catalogue: its schema record cannot be read");
+  }
+  if (schema.version() > kSchemaVersion) {
+    return absl::FailedPreconditionError(absl::StrCat("the catalogue: written by a newer modeld (format ",
+                                                      schema.version(), ", this one reads up to ",
+                                                      kSchemaVersion, "); nothing was changed"));
+  }
+  return absl::OkStatus();
+}
+
+std::vector<CatalogueChange> Encode(const Transaction& changes) {
+  std::vector<CatalogueChange> batch;
+  EncodeTable(kModel, changes.models, batch);
+  EncodeTable(kPartition, changes.partitions, batch);
+  EncodeTable(kHold, changes.holds, batch);
+  EncodeTable(kKey, changes.keys, batch);
+  EncodeTable(kUpload, changes.uploads, batch);
+  EncodeTable(kDamage, changes.damage, batch);
+  return batch;
+}
+
+absl::StatusOr<LoadedCatalogue> LoadCatalogue(const Catalogue& catalogue) {
+  LoadedCatalogue loaded;
+  Transaction tables;
+  std::optional<absl::Status> schema;
+  size_t records = 0;
+  MODELD_RETURN_IF_ERROR(catalogue.Scan([&](absl::string_view key, absl::string_view value) {
+    ++records;
+    if (key == absl::string_view(SchemaKey())) {
+      schema = CheckSchema(value);
+    } else if (key.empty() || !DecodeRecord(key, value, tables)) {
+      loaded.unreadable.emplace_back(key);
+    }
+  }));
+  loaded.empty = records == 0;
+  if (!schema && !loaded.empty) return absl::DataLossError("the catalogue: its schema record is missing");
+  if (schema) MODELD_RETURN_IF_ERROR(*schema);
+  loaded.index.Apply(tables);
+  return loaded;
+}
+
+}  // namespace modeld::storage

@@ -1,0 +1,236 @@
+#include "storage/store_core.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/checked_math.h"
+#include "base/status.h"
+#include "storage/record_codec.h"
+
+namespace modeld::storage {
+namespace {
+
+// Whether an error tells that the file is not what it should be, rather than that it could not be looked at.
+bool IsBadFile(const absl::Status& status) {
+  return absl::IsNotFound(status) || absl::IsDataLoss(status);
+}
+
+}  // namespace
+
+absl::Status NoSuchModel() {
+  return absl::NotFoundError("there is no such model");
+}
+
+StoreCore::StoreCore(const StoreOptions& store_options, std::vector<FolderLock> locks,
+                     std::shared_ptr<FileSystem> cache, std::shared_ptr<Catalogue> catalogue_in,
+                     const Clock& clock_in)
+    : folder_locks(std::move(locks)),
+      options(store_options),
+      clock(clock_in),
+      catalogue(std::move(catalogue_in)),
+      files(std::move(cache)) {}
+
+StoreCore::~StoreCore() {
+  absl::MutexLock lock(&mu);
+  // Only last-use times are lost when this fails.
+  FlushUses().IgnoreError();
+}
+
+absl::Status StoreCore::Commit(const Transaction& changes, Durability durability) {
+  std::vector<CatalogueChange> batch = Encode(changes);
+  if (batch.empty()) return absl::OkStatus();
+  MODELD_RETURN_IF_ERROR(catalogue->Commit(batch, durability));
+  for (const auto& [id, model] : changes.models) {
+    if (model) continue;
+    auto old = index.records().models.find(id);
+    if (old == index.records().models.end()) continue;
+    for (const BlobRef& blob : BlobsOf(id, old->second)) candidates.insert(blob.digest);
+  }
+  for (const auto& [id, upload] : changes.uploads) {
+    if (!upload) candidates.insert(id.second);
+  }
+  for (const auto& [id, hold] : changes.holds) unflushed_uses.erase(id);
+  index.Apply(changes);
+  return absl::OkStatus();
+}
+
+void StoreCore::AddPartition(const Partition& partition, const PartitionId& id, Transaction& changes) {
+  if (index.records().partitions.contains(id)) return;
+  record::PartitionRecord record;
+  record.set_name(partition);
+  record.set_created_us(NowMicros());
+  changes.partitions[id] = record;
+}
+
+absl::Status StoreCore::FlushUses() {
+  Transaction changes;
+  for (const Owned& id : unflushed_uses) {
+    auto hold = index.records().holds.find(id);
+    if (hold != index.records().holds.end()) changes.holds[id] = hold->second;
+  }
+  return Commit(changes, Durability::kLazy);
+}
+
+std::optional<uint64_t> StoreCore::SeenSize(const PartitionId& partition, const Digest& blob,
+                                            const Lease& lease) const {
+  if (index.Sees(partition, blob)) return index.ReferencedSize(blob);
+  auto upload = index.records().uploads.find({partition, blob});
+  if (upload != index.records().uploads.end() && upload->second.finished())
+    return upload->second.size_bytes();
+  auto held = leases.find(&lease);
+  if (held == leases.end()) return std::nullopt;
+  auto found = held->second.find({partition, blob});
+  if (found == held->second.end()) return std::nullopt;
+  return found->second;
+}
+
+void StoreCore::Hold(Lease& lease, const PartitionId& partition, const BlobRef& blob) {
+  if (leases[&lease].emplace(Owned(partition, blob.digest), blob.size_bytes).second) ++pins[blob.digest];
+}
+
+void StoreCore::Release(const Lease& lease) {
+  absl::MutexLock lock(&mu);
+  auto held = leases.find(&lease);
+  if (held == leases.end()) return;
+  Transaction changes;
+  for (const auto& [owned, size] : held->second) {
+    Unpin(owned.second);
+    auto upload = index.records().uploads.find(owned);
+    if (upload == index.records().uploads.end() || !upload->second.finished()) continue;
+    record::UploadRecord touched = upload->second;
+    touched.set_touched_us(NowMicros());
+    changes.uploads[owned] = touched;
+  }
+  leases.erase(held);
+  // What fails here only makes the uploads look older.
+  Commit(changes, Durability::kLazy).IgnoreError();
+}
+
+void StoreCore::Unpin(const Digest& blob) {
+  auto pin = pins.find(blob);
+  if (--pin->second > 0) return;
+  pins.erase(pin);
+  candidates.insert(blob);
+}
+
+StoreCore::Pin::Pin(StoreCore& core, const Digest& blob) : core_(core), blob_(blob) {
+  absl::MutexLock lock(&core_.mu);
+  ++core_.pins[blob_];
+}
+
+StoreCore::Pin::~Pin() {
+  absl::MutexLock lock(&core_.mu);
+  core_.Unpin(blob_);
+}
+
+absl::Status StoreCore::Place(const BlobRef& blob, const std::string& from) {
+  DigestLocks::Guard guard(digest_locks, blob.digest);
+  bool known_good;
+  {
+    absl::MutexLock lock(&mu);
+    known_good = verified.contains(blob.digest) && index.HealthOfBlob(blob.digest) == Health::kWhole;
+  }
+  // A file that nobody has hashed since the start is replaced by the bytes that were hashed just now.
+  if (known_good && files.CheckSize(blob).ok()) return files.Discard(blob.digest, from);
+  MODELD_RETURN_IF_ERROR(files.Place(blob.digest, from));
+  absl::MutexLock lock(&mu);
+  mappings.erase(blob.digest);
+  return MarkGood(blob.digest);
+}
+
+absl::Status StoreCore::MarkGood(const Digest& blob) {
+  verified.insert(blob);
+  if (index.HealthOfBlob(blob) == Health::kWhole) return absl::OkStatus();
+  Transaction repaired;
+  repaired.damage[blob] = std::nullopt;
+  return Commit(repaired, Durability::kLazy);
+}
+
+absl::Status StoreCore::MarkBad(const Digest& blob, const absl::Status& error) {
+  bool wrong_bytes = absl::IsDataLoss(error);
+  // When even removing fails, the mark alone keeps the bytes from being used.
+  if (wrong_bytes) files.Quarantine(blob).IgnoreError();
+  absl::MutexLock lock(&mu);
+  verified.erase(blob);
+  mappings.erase(blob);
+  record::DamageRecord damage;
+  // A file that went to quarantine is missed afterwards; the blob is damaged all the same.
+  damage.set_wrong_bytes(wrong_bytes || index.HealthOfBlob(blob) == Health::kDamaged);
+  damage.set_found_us(NowMicros());
+  Transaction changes;
+  changes.damage[blob] = damage;
+  // When the mark cannot be written, the next look finds the same again.
+  Commit(changes, Durability::kSynced).IgnoreError();
+  if (wrong_bytes) return error;
+  return absl::DataLossError(absl::StrCat(BlobName(blob), ": its file is missing"));
+}
+
+absl::Status StoreCore::CheckPresent(const BlobRef& blob) {
+  absl::Status size = files.CheckSize(blob);
+  if (!IsBadFile(size)) return size;
+  DigestLocks::Guard guard(digest_locks, blob.digest);
+  size = files.CheckSize(blob);  // an upload may have repaired it meanwhile
+  return IsBadFile(size) ? MarkBad(blob.digest, size) : size;
+}
+
+absl::Status StoreCore::Verify(const BlobRef& blob) {
+  DigestLocks::Guard guard(digest_locks, blob.digest);
+  absl::Status checked = files.CheckDigest(blob);
+  if (IsBadFile(checked)) return MarkBad(blob.digest, checked);
+  MODELD_RETURN_IF_ERROR(checked);
+  absl::MutexLock lock(&mu);
+  return MarkGood(blob.digest);
+}
+
+absl::StatusOr<Region> StoreCore::Map(const BlobRef& blob) {
+  DigestLocks::Guard guard(digest_locks, blob.digest);
+  bool known_good;
+  {
+    absl::MutexLock lock(&mu);
+    auto mapping = mappings.find(blob.digest);
+    if (mapping != mappings.end()) {
+      if (std::shared_ptr<const void> owner = mapping->second.owner.lock()) {
+        return Region(mapping->second.bytes, std::move(owner));
+      }
+    }
+    known_good = verified.contains(blob.digest);
+  }
+  absl::Status checked = known_good ? files.CheckSize(blob) : files.CheckDigest(blob);
+  absl::StatusOr<Region> region = checked.ok() ? files.Map(blob) : checked;
+  if (IsBadFile(region.status())) return MarkBad(blob.digest, region.status());
+  MODELD_RETURN_IF_ERROR(region.status());
+  absl::MutexLock lock(&mu);
+  verified.insert(blob.digest);
+  mappings[blob.digest] = {region->owner(), region->bytes()};
+  return region;
+}
+
+bool StoreCore::IsGarbage(const Digest& blob) {
+  if (index.References(blob) > 0 || index.HasFinishedUpload(blob) || pins.contains(blob)) return false;
+  auto mapping = mappings.find(blob);
+  return mapping == mappings.end() || mapping->second.owner.expired();
+}
+
+absl::Status StoreCore::CheckFloor(const Digest& blob, uint64_t bytes) const {
+  absl::StatusOr<uint64_t> free_bytes = files.cache().FreeBytes();
+  // A folder that was wiped is made again by the upload itself.
+  if (absl::IsNotFound(free_bytes.status())) return absl::OkStatus();
+  MODELD_RETURN_IF_ERROR(free_bytes.status());
+  std::optional<uint64_t> wanted = CheckedAdd(bytes, options.min_free_bytes);
+  if (wanted && *wanted <= *free_bytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat(BlobName(blob), ": the disk's free space does not allow ", bytes, " bytes more"));
+}
+
+absl::Status StoreCore::CheckStagingLimit(const PartitionId& partition, const BlobRef& blob) {
+  uint64_t staged = index.StagedBytes(partition);
+  auto own = index.records().uploads.find({partition, blob.digest});
+  if (own != index.records().uploads.end()) staged -= own->second.size_bytes();
+  std::optional<uint64_t> wanted = CheckedAdd(staged, blob.size_bytes);
+  if (wanted && *wanted <= options.max_staged_bytes_per_partition) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(BlobName(blob.digest),
+                                                   ": with it the partition's uploads would pass ",
+                                                   options.max_staged_bytes_per_partition, " bytes"));
+}
+
+}  // namespace modeld::storage

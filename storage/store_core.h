@@ -1,0 +1,149 @@
+// What the parts of the store share: its state, and the steps that more than one of them takes.
+#ifndef MODELD_STORAGE_STORE_CORE_H_
+#define MODELD_STORAGE_STORE_CORE_H_
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "base/clock.h"
+#include "base/file_system.h"
+#include "storage/blob_files.h"
+#include "storage/catalogue.h"
+#include "storage/digest_locks.h"
+#include "storage/index.h"
+#include "storage/store_types.h"
+
+namespace modeld::storage {
+
+class Lease;
+
+// The answer to everything that a partition does not have, whatever the reason.
+absl::Status NoSuchModel();
+
+// State and shared steps of a ModelStore. Thread-safe. Lock order: a digest's lock, then mu.
+//
+// Who keeps a blob's file: a model that names it (index), a finished upload (index), a pin (a lease that
+// holds it, or a call that works on it), a mapping that lives. When the last of these goes, the digest
+// becomes a candidate, and the collector looks again.
+class StoreCore {
+ public:
+  struct FolderLock;
+  // `clock_in` must outlive this.
+  StoreCore(const StoreOptions& store_options, std::vector<FolderLock> locks,
+            std::shared_ptr<FileSystem> cache, std::shared_ptr<Catalogue> catalogue_in,
+            const Clock& clock_in);
+  ~StoreCore();
+
+  // --- Records ---
+
+  // Makes `changes` durable, then visible; on error neither is certain to be durable and nothing is visible.
+  // Blobs that lose their last model become candidates.
+  absl::Status Commit(const Transaction& changes, Durability durability) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // Adds the partition's record to `changes` unless there is one.
+  void AddPartition(const Partition& partition, const PartitionId& id, Transaction& changes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // Writes the last-use times that changed since the last call.
+  absl::Status FlushUses() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  int64_t NowMicros() const { return absl::ToUnixMicros(clock.Now()); }
+
+  // --- Sight: what a partition may know of ---
+
+  // The size of a blob that the partition sees by its models, its finished uploads or the lease; whole or
+  // not.
+  std::optional<uint64_t> SeenSize(const PartitionId& partition, const Digest& blob, const Lease& lease) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // Makes the lease hold a blob for a partition.
+  void Hold(Lease& lease, const PartitionId& partition, const BlobRef& blob)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // Forgets what a lease holds. Its finished uploads age from now on.
+  void Release(const Lease& lease) ABSL_LOCKS_EXCLUDED(mu);
+
+  // --- Blobs ---
+
+  // Keeps a blob's file while it lives. Not thread-safe.
+  class Pin {
+   public:
+    Pin(StoreCore& core, const Digest& blob);
+    ~Pin();
+    Pin(const Pin&) = delete;
+    Pin& operator=(const Pin&) = delete;
+
+   private:
+    StoreCore& core_;
+    const Digest blob_;
+  };
+
+  // Makes the synced staging file `from`, whose digest is verified, the blob's file; or removes it when the
+  // blob's file is known to be good. Ends a damage mark. Requires: a Pin on the blob.
+  absl::Status Place(const BlobRef& blob, const std::string& from) ABSL_LOCKS_EXCLUDED(mu);
+  // Checks that the blob's file is there with its size. Marks the blob when not: DATA_LOSS.
+  absl::Status CheckPresent(const BlobRef& blob) ABSL_LOCKS_EXCLUDED(mu);
+  // Reads and hashes the blob's file. Marks and quarantines it when it is wrong: DATA_LOSS.
+  absl::Status Verify(const BlobRef& blob) ABSL_LOCKS_EXCLUDED(mu);
+  // The shared mapping of a blob; verifies it the first time in this process. DATA_LOSS as Verify().
+  // Requires: a pin of any kind.
+  absl::StatusOr<Region> Map(const BlobRef& blob) ABSL_LOCKS_EXCLUDED(mu);
+  // Whether nothing keeps the blob's file.
+  bool IsGarbage(const Digest& blob) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // RESOURCE_EXHAUSTED when `bytes` more would pass the disk's floor.
+  absl::Status CheckFloor(const Digest& blob, uint64_t bytes) const;
+  // RESOURCE_EXHAUSTED when an upload of `blob` would pass the partition's staging limit.
+  absl::Status CheckStagingLimit(const PartitionId& partition, const BlobRef& blob)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+
+  // --- Fixed at construction ---
+
+  // A folder's lock. The last of the members to go, so that nobody else enters before all is closed.
+  struct FolderLock {
+    std::shared_ptr<FileSystem> folder;
+    std::unique_ptr<FileLock> lock;
+  };
+  const std::vector<FolderLock> folder_locks;
+  const StoreOptions options;
+  const Clock& clock;
+  const std::shared_ptr<Catalogue> catalogue;
+  BlobFiles files;
+  DigestLocks digest_locks;
+  RecoveryReport recovery;  // set before others see this
+
+  // --- Under mu ---
+
+  absl::Mutex mu;
+  Index index ABSL_GUARDED_BY(mu);
+  // What the leases hold, with sizes.
+  std::map<const Lease*, std::map<Owned, uint64_t>> leases ABSL_GUARDED_BY(mu);
+  absl::flat_hash_map<Digest, uint64_t> pins ABSL_GUARDED_BY(mu);
+  // Blobs whose files were hashed, or written, by this process.
+  absl::flat_hash_set<Digest> verified ABSL_GUARDED_BY(mu);
+  struct Mapping {
+    std::weak_ptr<const void> owner;
+    std::span<const std::byte> bytes;
+  };
+  absl::flat_hash_map<Digest, Mapping> mappings ABSL_GUARDED_BY(mu);
+  // Uploads that an Upload object, or the collector, works on.
+  std::set<Owned> open_uploads ABSL_GUARDED_BY(mu);
+  std::set<Digest> candidates ABSL_GUARDED_BY(mu);
+  std::set<Owned> unflushed_uses ABSL_GUARDED_BY(mu);
+  uint64_t next_temp ABSL_GUARDED_BY(mu) = 0;
+
+ private:
+  void Unpin(const Digest& blob) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // Notes that the blob's file was hashed and is right; ends a damage mark.
+  absl::Status MarkGood(const Digest& blob) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // Notes what is wrong with a blob's file and moves a wrong one away. Under the digest's lock. Returns
+  // `error` as DATA_LOSS.
+  absl::Status MarkBad(const Digest& blob, const absl::Status& error) ABSL_LOCKS_EXCLUDED(mu);
+};
+
+}  // namespace modeld::storage
+
+#endif  // MODELD_STORAGE_STORE_CORE_H_
