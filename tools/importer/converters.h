@@ -1,0 +1,41 @@
+// The table of ONNX operators: how each becomes WebNN operations.
+#ifndef MODELD_TOOLS_IMPORTER_CONVERTERS_H_
+#define MODELD_TOOLS_IMPORTER_CONVERTERS_H_
+
+#include <span>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "tools/importer/import_context.h"
+
+namespace modeld::importer {
+
+// Emits operations and sets the node's outputs. Errors name the node.
+using ConvertFunction = absl::Status (*)(NodeContext& node);
+
+// One row.
+struct Converter {
+  absl::string_view op_type;
+  ConvertFunction convert;
+};
+
+// The rows of each family, each in the file of its name.
+std::span<const Converter>
+MathConverters();  // convert_math.cc: elementwise, comparison, reductions, activations
+std::span<const Converter>
+NnConverters();  // convert_nn.cc: convolution, pooling, matrix products, normalisation
+std::span<const Converter> ShapeConverters();  // convert_shape.cc: what moves data
+
+// The row of this operator, or null.
+const Converter* FindConverter(absl::string_view op_type);
+
+// Computes the node on bytes known while importing, where it is shape arithmetic on small integer or float
+// tensors. True when it did and the outputs are set; false when the node is to be converted. Errors name the
+// node.
+absl::StatusOr<bool> FoldNode(NodeContext& node);
+// Whether FoldNode knows this operator, so that a model with it is not refused at first sight.
+bool CanFold(absl::string_view op_type);
+
+}  // namespace modeld::importer
+
+#endif  // MODELD_TOOLS_IMPORTER_CONVERTERS_H_

@@ -1,0 +1,221 @@
+#include "tools/importer/onnx_importer.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "base/status.h"
+#include "engine/ops/validate.h"
+#include "tools/importer/converters.h"
+#include "tools/importer/external_data.h"
+#include "tools/importer/import_context.h"
+
+namespace modeld::importer {
+namespace {
+
+constexpr int64_t kMinOpset = 7;
+constexpr int64_t kMaxOpset = 17;
+// Listing more helps nobody.
+constexpr size_t kMaxUnknownListed = 50;
+
+absl::StatusOr<std::shared_ptr<const onnx::ModelProto>> Parse(const std::string& path,
+                                                              const ImportOptions& options) {
+  MODELD_ASSIGN_OR_RETURN(const Region file, MapFile(path));
+  if (file.size() > options.max_file_bytes || file.size() > static_cast<size_t>(INT32_MAX)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "\"", path, "\" has ", file.size(), " bytes; a model of this size keeps its weights beside it"));
+  }
+  auto model = std::make_shared<onnx::ModelProto>();
+  google::protobuf::io::ArrayInputStream stream(file.bytes().data(), static_cast<int>(file.size()));
+  google::protobuf::io::CodedInputStream coded(&stream);
+  coded.SetTotalBytesLimit(INT32_MAX);
+  if (!model->ParseFromCodedStream(&coded) || !coded.ConsumedEntireMessage()) {
+    return absl::InvalidArgumentError(absl::StrCat("\"", path, "\" is not an ONNX model"));
+  }
+  if (!model->has_graph()) return absl::InvalidArgumentError(absl::StrCat("\"", path, "\" holds no graph"));
+  return std::shared_ptr<const onnx::ModelProto>(std::move(model));
+}
+
+absl::StatusOr<int64_t> ReadOpset(const onnx::ModelProto& model) {
+  int64_t opset = 0;
+  for (const auto& import : model.opset_import()) {
+    if (import.domain().empty() || import.domain() == "ai.onnx") opset = import.version();
+  }
+  if (opset < kMinOpset || opset > kMaxOpset) {
+    return absl::UnimplementedError(
+        absl::StrCat("opset ", opset, " is outside ", kMinOpset, " to ", kMaxOpset));
+  }
+  return opset;
+}
+
+// Reports all operators that the tables do not know, at once.
+absl::Status CheckOperators(const onnx::GraphProto& graph) {
+  std::vector<std::string> unknown;
+  for (const auto& node : graph.node()) {
+    const bool standard = node.domain().empty() || node.domain() == "ai.onnx";
+    if (standard && (FindConverter(node.op_type()) != nullptr || CanFold(node.op_type()))) continue;
+    const std::string name = node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name();
+    unknown.push_back(absl::StrCat(standard ? "" : node.domain() + ".", node.op_type(), " \"", name, "\""));
+  }
+  if (unknown.empty()) return absl::OkStatus();
+  const size_t total = unknown.size();
+  std::string rest;
+  if (total > kMaxUnknownListed) {
+    unknown.resize(kMaxUnknownListed);
+    rest = absl::StrCat(", and ", total - kMaxUnknownListed, " more");
+  }
+  return absl::UnimplementedError(absl::StrCat(
+      total, " nodes have operators that are not supported: ", absl::StrJoin(unknown, ", "), rest));
+}
+
+absl::StatusOr<TensorDescriptor> ReadInputType(const onnx::ValueInfoProto& input) {
+  const std::string name = absl::StrCat("input \"", input.name(), "\"");
+  if (!input.type().has_tensor_type())
+    return absl::UnimplementedError(absl::StrCat(name, " is not a tensor"));
+  const auto& type = input.type().tensor_type();
+  TensorDescriptor descriptor;
+  const absl::StatusOr<DataType> data_type = DataTypeFromOnnx(type.elem_type());
+  if (!data_type.ok()) return Annotate(data_type.status(), name);
+  descriptor.data_type = *data_type;
+  if (!type.has_shape()) return absl::InvalidArgumentError(absl::StrCat(name, " has no shape"));
+  for (int i = 0; i < type.shape().dim_size(); ++i) {
+    const auto& dimension = type.shape().dim(i);
+    if (!dimension.has_dim_value() || dimension.dim_value() < 1 || dimension.dim_value() > INT32_MAX) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(name, " dimension ", i,
+                       dimension.has_dim_param() ? absl::StrCat(" (\"", dimension.dim_param(), "\")") : "",
+                       " is not a fixed size; export the model with static shapes"));
+    }
+    descriptor.shape.push_back(static_cast<uint32_t>(dimension.dim_value()));
+  }
+  return descriptor;
+}
+
+absl::Status DefineValues(const onnx::GraphProto& graph, std::shared_ptr<const void> owner,
+                          ExternalFiles& files, ImportContext& context) {
+  if (graph.sparse_initializer_size() > 0) {
+    return absl::UnimplementedError("sparse initializers are not supported");
+  }
+  std::set<std::string> initialized;
+  for (const auto& tensor : graph.initializer()) {
+    absl::StatusOr<HostTensor> host = ReadTensor(tensor, owner, files);
+    if (!host.ok()) return Annotate(host.status(), absl::StrCat("initializer \"", tensor.name(), "\""));
+    MODELD_RETURN_IF_ERROR(context.Define(tensor.name(), {.host = *std::move(host)}));
+    initialized.insert(tensor.name());
+  }
+  for (const auto& input : graph.input()) {
+    if (initialized.contains(input.name())) continue;
+    MODELD_ASSIGN_OR_RETURN(const TensorDescriptor descriptor, ReadInputType(input));
+    MODELD_RETURN_IF_ERROR(context.AddInput(input.name(), descriptor));
+  }
+  return absl::OkStatus();
+}
+
+// WebNN's outputs are results of operations: an input or constant that is an output passes through
+// `identity`.
+absl::Status DefineOutputs(const onnx::GraphProto& graph, ImportContext& context) {
+  for (const auto& output : graph.output()) {
+    Value* value = context.Find(output.name());
+    if (value == nullptr) {
+      return absl::InvalidArgumentError(absl::StrCat("output \"", output.name(), "\" is never computed"));
+    }
+    absl::StatusOr<OperandId> operand = context.Materialize(*value);
+    if (!operand.ok()) return Annotate(operand.status(), absl::StrCat("output \"", output.name(), "\""));
+    if (context.graph().operand(*operand).kind != OperandKind::kIntermediate) {
+      MODELD_ASSIGN_OR_RETURN(const std::vector<OperandId> copies,
+                              context.Emit("identity", {*operand}, {}, output.name()));
+      operand = copies[0];
+    }
+    context.graph().outputs.push_back({output.name(), *operand});
+  }
+  return absl::OkStatus();
+}
+
+// Drops operations and constants that no output needs: exporters leave dead branches, and WebNN refuses
+// constants that nothing reads. Inputs stay.
+void DropUnused(Graph& graph) {
+  std::vector<bool> needed(graph.operands.size(), false);
+  for (const GraphOutput& output : graph.outputs) needed[output.operand.value] = true;
+  for (OperandId input : graph.inputs) needed[input.value] = true;
+  std::vector<Operation> kept;
+  for (auto operation = graph.operations.rbegin(); operation != graph.operations.rend(); ++operation) {
+    bool wanted = false;
+    for (OperandId output : operation->outputs) wanted |= needed[output.value];
+    if (!wanted) continue;
+    for (OperandId output : operation->outputs) needed[output.value] = true;
+    for (OperandId input : operation->inputs) needed[input.value] = true;
+    for (const auto& [name, value] : operation->attributes) {
+      if (const auto* operand = std::get_if<OperandId>(&value)) needed[operand->value] = true;
+    }
+    kept.push_back(std::move(*operation));
+  }
+  graph.operations.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
+
+  std::vector<OperandId> renumbered(graph.operands.size());
+  std::vector<Operand> operands;
+  for (size_t i = 0; i < graph.operands.size(); ++i) {
+    if (!needed[i]) continue;
+    renumbered[i] = {static_cast<uint32_t>(operands.size())};
+    operands.push_back(std::move(graph.operands[i]));
+  }
+  graph.operands = std::move(operands);
+  const auto renumber = [&](OperandId& id) { id = renumbered[id.value]; };
+  for (OperandId& input : graph.inputs) renumber(input);
+  for (GraphOutput& output : graph.outputs) renumber(output.operand);
+  for (Operation& operation : graph.operations) {
+    for (OperandId& input : operation.inputs) renumber(input);
+    for (OperandId& output : operation.outputs) renumber(output);
+    for (auto& [name, value] : operation.attributes) {
+      if (auto* operand = std::get_if<OperandId>(&value)) renumber(*operand);
+    }
+  }
+}
+
+}  // namespace
+
+const Converter* FindConverter(absl::string_view op_type) {
+  for (const std::span<const Converter> family : {MathConverters(), NnConverters(), ShapeConverters()}) {
+    for (const Converter& converter : family) {
+      if (converter.op_type == op_type) return &converter;
+    }
+  }
+  return nullptr;
+}
+
+absl::StatusOr<ImportedModel> ImportOnnx(const std::string& path, const ImportOptions& options) {
+  MODELD_ASSIGN_OR_RETURN(const std::shared_ptr<const onnx::ModelProto> model, Parse(path, options));
+  ImportedModel imported;
+  MODELD_ASSIGN_OR_RETURN(imported.opset, ReadOpset(*model));
+  imported.producer = absl::StrCat(model->producer_name(), model->producer_version().empty() ? "" : " ",
+                                   model->producer_version());
+  MODELD_RETURN_IF_ERROR(CheckOperators(model->graph()));
+
+  ExternalFiles files(std::filesystem::path(path).parent_path().string());
+  ImportContext context(options.limits);
+  MODELD_RETURN_IF_ERROR(DefineValues(model->graph(), model, files, context));
+  for (const auto& node : model->graph().node()) {
+    NodeContext node_context(node, imported.opset, context, files, model);
+    MODELD_ASSIGN_OR_RETURN(const bool folded, FoldNode(node_context));
+    if (folded) {
+      ++imported.folded_nodes;
+      continue;
+    }
+    const Converter* converter = FindConverter(node.op_type());
+    if (converter == nullptr) {
+      return node_context.Unsupported("depends on the model's inputs; only constant operands are supported");
+    }
+    MODELD_RETURN_IF_ERROR(converter->convert(node_context));
+  }
+  MODELD_RETURN_IF_ERROR(DefineOutputs(model->graph(), context));
+  DropUnused(context.graph());
+  MODELD_ASSIGN_OR_RETURN(imported.graph, Validate(std::move(context.graph()), options.limits));
+  return imported;
+}
+
+}  // namespace modeld::importer

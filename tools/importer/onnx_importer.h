@@ -1,0 +1,45 @@
+// Turns ONNX models into WebNN graphs.
+#ifndef MODELD_TOOLS_IMPORTER_ONNX_IMPORTER_H_
+#define MODELD_TOOLS_IMPORTER_ONNX_IMPORTER_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "engine/graph/graph.h"
+#include "engine/graph/limits.h"
+
+namespace modeld::importer {
+
+// Bounds on what a model file may ask for; the file is not trusted.
+struct ImportOptions {
+  // Bytes of the .onnx file; protobuf itself cannot read more than 2 GiB.
+  uint64_t max_file_bytes = uint64_t{2} << 30;
+  GraphLimits limits;
+};
+
+// A model in portable form.
+struct ImportedModel {
+  // Validated; constants' bytes are present, mapped or shared with the parsed file.
+  Graph graph;
+  // Of the default operator set.
+  int64_t opset = 0;
+  // What wrote the file, as it says: "pytorch 2.1". May be empty.
+  std::string producer;
+  // Nodes that shape arithmetic and constants folded away.
+  uint32_t folded_nodes = 0;
+};
+
+// Reads the .onnx file at `path`: opsets 7 to 17, float32 (integers and bool where WebNN has them), static
+// shapes. Weights are inline or external; external ones must be plain files beneath the model's folder,
+// reached without symbolic links. Inputs keep their names and order; initializers listed as inputs become
+// constants. Labels are node names. Not for use by several threads on one file while it changes. Errors:
+//   NOT_FOUND: no such file. INVALID_ARGUMENT: not a valid model; a shape is not static (named); a limit is
+//   passed. UNIMPLEMENTED: operators or attributes that cannot be expressed; unknown operators are all
+//   listed, by node name and type. PERMISSION_DENIED: an external file lies outside the model's folder, or is
+//   no plain file.
+absl::StatusOr<ImportedModel> ImportOnnx(const std::string& path, const ImportOptions& options = {});
+
+}  // namespace modeld::importer
+
+#endif  // MODELD_TOOLS_IMPORTER_ONNX_IMPORTER_H_
