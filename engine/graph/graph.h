@@ -23,8 +23,9 @@ struct OperandId {
 // The value of an operation's attribute. The alternatives' order is the wire tag of the canonical encoding:
 // frozen, only appended to. An OperandId is an optional operand that WebNN passes in the options
 // (conv2d's bias); operand lists (gru's activations aside) serve options that hold several.
-using AttributeValue = std::variant<bool, int64_t, double, std::string, DataType, OperandId, std::vector<int64_t>,
-                                    std::vector<double>, std::vector<std::string>, std::vector<OperandId>>;
+using AttributeValue =
+    std::variant<bool, int64_t, double, std::string, DataType, OperandId, std::vector<int64_t>,
+                 std::vector<double>, std::vector<std::string>, std::vector<OperandId>>;
 
 // Sorted by name, as the canonical encoding wants it. Names and meaning: the operation's schema (engine/ops).
 using Attributes = std::map<std::string, AttributeValue, std::less<>>;
@@ -65,8 +66,8 @@ struct GraphOutput {
   OperandId operand;
 };
 
-// A graph, not necessarily valid: engine/ops/validate.h tells, and completes it. A plain value; copies share the
-// constants' bytes. Operations stand in an order in which each operand is written before it is read.
+// A graph, not necessarily valid: engine/ops/validate.h tells, and completes it. A plain value; copies share
+// the constants' bytes. Operations stand in an order in which each operand is written before it is read.
 struct Graph {
   std::vector<Operand> operands;
   // The operands of kind kInput, in the caller's order.
@@ -85,8 +86,8 @@ std::string OperationName(const Operation& operation, size_t index);
 std::vector<OperandId> OperandsRead(const Operation& operation);
 
 // The graph without what no output depends on: operations, constants, intermediate operands and, unless
-// `keep_inputs`, inputs. Operands are renumbered. A graph that names an operand that it does not have comes back as it
-// was: validation tells what is wrong with it.
+// `keep_inputs`, inputs. Operands are renumbered. A graph that names an operand that it does not have comes
+// back as it was: validation tells what is wrong with it.
 Graph WithoutUnreachable(Graph graph, bool keep_inputs);
 
 }  // namespace modeld
