@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <limits>
+#include <map>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "base/checked_math.h"
 #include "base/status.h"
 
@@ -50,9 +52,12 @@ uint64_t WorkOf(const core::Graph& graph, const Node& node) {
 class Folder {
  public:
   Folder(core::Graph& graph, const core::Evaluator& evaluator, const FoldLimits& limits)
-      : graph_(graph), evaluator_(evaluator), limits_(limits), bytes_left_(limits.max_total_bytes) {
+      : graph_(graph),
+        evaluator_(evaluator),
+        limits_(limits),
+        bytes_left_(limits.max_total_bytes),
+        work_left_(limits.max_total_work) {
     for (const core::Value& value : graph.values) bytes_left_ += value.constant.size();
-    work_left_ = limits.max_total_work;
   }
 
   absl::Status Run() {
@@ -66,39 +71,76 @@ class Folder {
   }
 
  private:
+  // True when the node's output became a constant.
   absl::StatusOr<bool> Fold(const Node& node) {
     if (std::holds_alternative<core::Native>(node.op) || !node.post_ops.empty()) return false;
-    std::vector<Region> inputs;
-    uint64_t input_bytes = 0;
     for (ValueId id : node.inputs) {
-      if (!graph_.values[id].is_constant()) return false;
-      inputs.push_back(graph_.values[id].constant);
-      input_bytes += inputs.back().size();
+      if (!graph_.values[id].is_constant() && !spread_.contains(id)) return false;
     }
-    Region& result = graph_.values[node.outputs[0]].constant;
-    if (std::holds_alternative<core::Reshape>(node.op)) {
-      result = inputs[0];
+    const Region& first = graph_.values[node.inputs[0]].constant;
+    if (std::holds_alternative<core::Broadcast>(node.op)) {
+      if (!first.empty()) spread_.emplace(node.outputs[0], node);
+      return false;
+    }
+    if (std::holds_alternative<core::Reshape>(node.op) && !first.empty()) {
+      graph_.values[node.outputs[0]].constant = first;
       return true;
     }
-    MODELD_ASSIGN_OR_RETURN(const uint64_t bytes, graph_.descriptor(node.outputs[0]).ByteSize());
-    const uint64_t work = WorkOf(graph_, node);
-    if (bytes > std::max(input_bytes, limits_.max_grown_bytes) || bytes > bytes_left_ || work > work_left_)
-      return false;
-    MODELD_ASSIGN_OR_RETURN(std::vector<Region> results, evaluator_.Evaluate(graph_, node, inputs));
-    if (results.size() != 1 || results[0].size() != bytes) {
-      return absl::InternalError(node.label + ": folding gave a value of another size");
+    if (!Afford(node)) return false;
+    std::vector<Region> inputs;
+    for (ValueId id : node.inputs) {
+      MODELD_ASSIGN_OR_RETURN(inputs.emplace_back(), BytesOf(id));
     }
-    result = std::move(results[0]);
+    MODELD_ASSIGN_OR_RETURN(graph_.values[node.outputs[0]].constant, Evaluate(node, inputs));
+    return true;
+  }
+
+  // Whether the node fits the limits; if so it is charged. Broadcast operands count by what they are spread
+  // out from when growth is judged, and by what they take when cost is.
+  bool Afford(const Node& node) {
+    uint64_t operand_bytes = 0;
+    uint64_t largest = SizeOf(node.outputs[0]);
+    uint64_t bytes = largest;
+    uint64_t work = WorkOf(graph_, node);
+    for (ValueId id : node.inputs) {
+      const auto spread = spread_.find(id);
+      const ValueId source = spread == spread_.end() ? id : spread->second.inputs[0];
+      operand_bytes += graph_.values[source].constant.size();
+      if (source == id) continue;
+      largest = std::max(largest, SizeOf(id));
+      bytes = CheckedAdd(bytes, SizeOf(id)).value_or(kTooMuch);
+    }
+    if (largest > std::max(operand_bytes, limits_.max_grown_bytes)) return false;
+    if (bytes > bytes_left_ || work > work_left_) return false;
     bytes_left_ -= bytes;
     work_left_ -= work;
     return true;
   }
+
+  absl::StatusOr<Region> BytesOf(ValueId id) const {
+    const auto spread = spread_.find(id);
+    if (spread == spread_.end()) return graph_.values[id].constant;
+    return Evaluate(spread->second, {graph_.values[spread->second.inputs[0]].constant});
+  }
+
+  absl::StatusOr<Region> Evaluate(const Node& node, const std::vector<Region>& inputs) const {
+    MODELD_ASSIGN_OR_RETURN(std::vector<Region> results, evaluator_.Evaluate(graph_, node, inputs));
+    if (results.size() != 1 || results[0].size() != SizeOf(node.outputs[0])) {
+      return absl::InternalError(absl::StrCat(node.label, ": folding gave a value of another size"));
+    }
+    return std::move(results[0]);
+  }
+
+  uint64_t SizeOf(ValueId id) const { return graph_.descriptor(id).ByteSize().value_or(kTooMuch); }
 
   core::Graph& graph_;
   const core::Evaluator& evaluator_;
   const FoldLimits limits_;
   uint64_t bytes_left_;
   uint64_t work_left_;
+  // Broadcasts of constants, by their output. They stay nodes, so that whoever reads them may broadcast as it
+  // goes, and are computed only on behalf of a reader that is folded.
+  std::map<ValueId, Node> spread_;
 };
 
 }  // namespace

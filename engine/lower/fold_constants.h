@@ -12,7 +12,8 @@ namespace modeld {
 
 // Bounds that keep a small graph from being blown up, and its compilation from taking long.
 struct FoldLimits {
-  // A result larger than its operands together stays a node, unless it takes no more than this.
+  // A result larger than its operands together stays a node, unless it takes no more than this. An operand
+  // that was broadcast counts as large as it was before.
   uint64_t max_grown_bytes = uint64_t{16} << 10;
   // Bytes of all results together, beyond those of the graph's own constants.
   uint64_t max_total_bytes = uint64_t{64} << 20;
