@@ -96,6 +96,16 @@ absl::Status WithReason(absl::Status status, v1::ErrorDetail::Reason reason, abs
   return status;
 }
 
+absl::Status WithDetail(absl::Status status, v1::ErrorDetail detail) {
+  if (status.ok()) return status;
+  for (std::string* text :
+       {detail.mutable_label(), detail.mutable_field(), detail.mutable_expected(), detail.mutable_found()}) {
+    *text = CleanText(*text, kMaxDetailTextBytes);
+  }
+  status.SetPayload(kDetailUrl, absl::Cord(detail.SerializeAsString()));
+  return status;
+}
+
 v1::ErrorDetail DetailOf(const absl::Status& status) {
   v1::ErrorDetail detail = AttachedDetail(status);
   const std::optional<ErrorSite> site = ErrorSiteOf(status);

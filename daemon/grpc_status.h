@@ -23,6 +23,9 @@ absl::Status WithReason(absl::Status status, v1::ErrorDetail::Reason reason);
 // As WithReason(), with the request's field that is at fault: "tensor_id".
 absl::Status WithReason(absl::Status status, v1::ErrorDetail::Reason reason, absl::string_view field);
 
+// As WithReason(), with all that is to be told: texts are cut to kMaxDetailTextBytes.
+absl::Status WithDetail(absl::Status status, v1::ErrorDetail detail);
+
 // The detail that ToGrpcStatus() would send: what WithReason() set and what ErrorSiteOf()
 // (engine/graph/graph_error.h) knows. Without WithReason() the code decides: INVALID_ARGUMENT and
 // UNIMPLEMENTED of an operation are the graph's fault, INVALID_ARGUMENT else the request's. A detail without

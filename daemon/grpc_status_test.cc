@@ -106,5 +106,17 @@ TEST_CASE("The trailers of the longest possible error stay within gRPC's metadat
   CHECK(status.error_details().size() * 4 / 3 + status.error_message().size() * 3 < 8000);
 }
 
+TEST_CASE("a detail that is attached whole comes back, its texts cut") {
+  v1::ErrorDetail detail;
+  detail.set_reason(v1::ErrorDetail::REASON_TENSOR_MISMATCH);
+  detail.set_expected("float32[1,3]");
+  detail.set_found(std::string(2 * kMaxDetailTextBytes, 'x'));
+  const v1::ErrorDetail told = DetailOf(WithDetail(absl::InvalidArgumentError("input: wrong"), detail));
+  CHECK(told.reason() == v1::ErrorDetail::REASON_TENSOR_MISMATCH);
+  CHECK(told.expected() == "float32[1,3]");
+  CHECK(told.found().size() == kMaxDetailTextBytes);
+  CHECK(WithDetail(absl::OkStatus(), detail).ok());
+}
+
 }  // namespace
 }  // namespace modeld

@@ -1,0 +1,292 @@
+#include "daemon/services/admin.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "base/status.h"
+#include "client/codec/graph_codec.h"
+#include "daemon/services/errors.h"
+#include "daemon/services/graph_maker.h"
+#include "daemon/services/loaded_view.h"
+#include "engine/graph/canonical.h"
+#include "engine/ops/validate.h"
+#include "policy/partition.h"
+
+namespace modeld {
+namespace {
+
+// How often Stop looks whether the memory has been given back.
+constexpr absl::Duration kPollInterval = absl::Milliseconds(5);
+
+v1::ModelSummary Summary(const storage::ModelInfo& info) {
+  v1::ModelSummary summary;
+  summary.set_model_id(std::string(info.model_id.bytes()));
+  summary.set_partition(info.partition);
+  for (const std::string& key : info.keys) summary.add_keys(key);
+  summary.set_size_bytes(info.logical_bytes);
+  summary.set_created_at(absl::ToUnixSeconds(info.created));
+  summary.set_last_used_at(absl::ToUnixSeconds(info.last_used));
+  summary.set_damaged(info.health != storage::Health::kWhole);
+  return summary;
+}
+
+void AddBinding(const std::string& name, const TensorDescriptor& descriptor, v1::TensorBinding& out) {
+  out.set_name(name);
+  *out.mutable_tensor_descriptor() = EncodeTensorDescriptor(descriptor);
+}
+
+void DescribeGraph(const Graph& graph, v1::GetModelResponse& out) {
+  for (OperandId id : graph.inputs) {
+    AddBinding(graph.operand(id).name, graph.descriptor(id), *out.add_inputs());
+  }
+  for (const GraphOutput& output : graph.outputs) {
+    AddBinding(output.name, graph.descriptor(output.operand), *out.add_outputs());
+  }
+  std::map<std::string, uint32_t> counts;
+  for (const Operation& operation : graph.operations) ++counts[operation.type];
+  for (const auto& [type, count] : counts) {
+    auto& entry = *out.add_operations();
+    entry.set_type(type);
+    entry.set_count(count);
+  }
+  std::set<Digest> distinct;
+  uint64_t parameters = 0;
+  uint64_t bytes = 0;
+  for (const Operand& operand : graph.operands) {
+    if (operand.kind != OperandKind::kConstant) continue;
+    out.set_constants(out.constants() + 1);
+    if (IsFloat(operand.descriptor.data_type)) parameters += operand.descriptor.ElementCount();
+    if (distinct.insert(operand.digest).second) bytes += operand.descriptor.ByteSize().value_or(0);
+  }
+  out.set_parameters(parameters);
+  out.set_constant_bytes(bytes);
+}
+
+absl::Status CheckPartition(const std::string& partition) {
+  if (partition.empty()) return absl::OkStatus();
+  auto parsed = ParsePartition(partition);
+  return parsed.ok() ? absl::OkStatus() : Annotate(parsed.status(), "partition");
+}
+
+}  // namespace
+
+v1::GetStatusResponse Admin::Status() const {
+  v1::GetStatusResponse status;
+  const DaemonInfo& info = parts_.info;
+  status.set_version(info.version);
+  status.set_pid(static_cast<uint64_t>(getpid()));
+  status.set_started_at(absl::ToUnixSeconds(info.started_at));
+  status.set_cache_dir(info.cache_dir);
+  status.set_state_dir(info.state_dir);
+  status.set_socket(info.socket);
+  status.set_memory_socket(info.memory_socket);
+  const storage::StoreUsage usage = parts_.store.Usage();
+  status.set_models(usage.models);
+  status.set_partitions(usage.partitions);
+  status.set_physical_bytes(usage.physical_bytes + usage.unreferenced_bytes);
+  status.set_logical_bytes(usage.logical_bytes);
+  status.set_staged_bytes(usage.staged_bytes);
+  status.set_free_bytes(usage.free_bytes);
+  status.set_sessions(parts_.sessions.List().size());
+  const LoadedTotals loaded = SumLoaded(parts_.table.All());
+  status.set_loaded_graphs(loaded.graphs);
+  status.set_resident_bytes(loaded.resident_bytes);
+  for (const DeviceDescription& description : parts_.devices.Describe()) {
+    v1::Device& device = *status.add_devices();
+    device.set_name(description.name);
+    device.set_description(description.description);
+  }
+  return status;
+}
+
+absl::StatusOr<v1::ListModelsResponse> Admin::Models(const std::string& partition) const {
+  MODELD_RETURN_IF_ERROR(CheckPartition(partition));
+  v1::ListModelsResponse response;
+  const auto which = partition.empty() ? std::nullopt : std::optional(partition);
+  for (const auto& info : parts_.store.ListModels(which)) *response.add_models() = Summary(info);
+  return response;
+}
+
+std::vector<storage::ModelInfo> Admin::HoldsOf(const Digest& model_id) const {
+  auto models = parts_.store.ListModels();
+  std::erase_if(models, [&](const storage::ModelInfo& info) { return info.model_id != model_id; });
+  return models;
+}
+
+absl::StatusOr<Admin::Found> Admin::Find(const Digest& model_id, storage::Lease& lease) const {
+  absl::Status status = ModelNotFound();
+  for (const storage::ModelInfo& info : HoldsOf(model_id)) {
+    auto model = parts_.store.GetModel(info.partition, model_id, lease);
+    if (model.ok()) return Found{info.partition, *std::move(model)};
+    status = FromStorage(model.status());
+  }
+  return status;
+}
+
+absl::StatusOr<v1::GetModelResponse> Admin::Model(const Digest& model_id) const {
+  v1::GetModelResponse response;
+  for (const auto& info : HoldsOf(model_id)) *response.add_entries() = Summary(info);
+  if (response.entries().empty()) return ModelNotFound();
+  for (v1::LoadedGraph& loaded : DescribeLoaded(parts_.table.All(), model_id)) {
+    *response.add_loaded() = std::move(loaded);
+  }
+  // A damaged model is still shown, by what the catalogue knows.
+  const auto lease = parts_.store.NewLease();
+  const auto found = Find(model_id, *lease);
+  if (!found.ok()) return response;
+  response.set_graph_bytes(found->model.manifest.size());
+  auto graph = DecodeCanonical(found->model.manifest.view(), parts_.limits.graph);
+  if (graph.ok()) graph = Validate(*std::move(graph), parts_.limits.graph);
+  if (graph.ok()) DescribeGraph(*graph, response);
+  return response;
+}
+
+absl::StatusOr<v1::DeleteModelResponse> Admin::DeleteModel(const Digest& model_id,
+                                                           const std::string& partition) {
+  MODELD_RETURN_IF_ERROR(CheckPartition(partition));
+  auto holds = HoldsOf(model_id);
+  const size_t all = holds.size();
+  std::erase_if(holds, [&](const auto& hold) { return !partition.empty() && hold.partition != partition; });
+  if (holds.empty()) return ModelNotFound();
+  v1::DeleteModelResponse response;
+  if (holds.size() == all) response.set_freed_bytes(holds.front().exclusive_bytes);
+  for (const storage::ModelInfo& hold : holds) {
+    if (auto deleted = parts_.store.DeleteModel(hold.partition, model_id); !deleted.ok()) {
+      return FromStorage(deleted.status());
+    }
+  }
+  Collect();
+  return response;
+}
+
+v1::ListPartitionsResponse Admin::Partitions() const {
+  v1::ListPartitionsResponse response;
+  for (const storage::PartitionInfo& info : parts_.store.ListPartitions()) {
+    auto& partition = *response.add_partitions();
+    partition.set_name(info.partition);
+    partition.set_models(info.models);
+    partition.set_logical_bytes(info.logical_bytes);
+    partition.set_staged_bytes(info.staged_bytes);
+  }
+  return response;
+}
+
+absl::StatusOr<v1::RemovePartitionResponse> Admin::RemovePartition(const std::string& partition) {
+  if (partition.empty()) return BadField("partition", "is empty");
+  MODELD_RETURN_IF_ERROR(CheckPartition(partition));
+  const uint64_t before = parts_.store.Usage().physical_bytes;
+  auto removed = parts_.store.RemovePartition(partition);
+  if (!removed.ok()) return FromStorage(removed.status());
+  if (!*removed) return absl::NotFoundError("partition: not found");
+  v1::RemovePartitionResponse response;
+  // Another store may have added some meanwhile.
+  const uint64_t after = parts_.store.Usage().physical_bytes;
+  response.set_freed_bytes(before > after ? before - after : 0);
+  Collect();
+  return response;
+}
+
+void Admin::Collect() {
+  // Only sooner than the next upkeep would; what fails here is tried again there.
+  (void)parts_.store.Collect(parts_.clock.Now());
+}
+
+v1::ListSessionsResponse Admin::Sessions() const {
+  v1::ListSessionsResponse response;
+  const auto all = parts_.table.All();
+  std::map<uint64_t, const SessionObjects*> objects;
+  for (const auto& session : all) objects[session->session().id()] = session.get();
+  for (const auto& session : parts_.sessions.List()) {
+    auto it = objects.find(session->id());
+    *response.add_sessions() = DescribeSession(*session, it == objects.end() ? nullptr : it->second);
+  }
+  for (v1::LoadedGraph& loaded : DescribeLoaded(all, std::nullopt))
+    *response.add_graphs() = std::move(loaded);
+  return response;
+}
+
+absl::StatusOr<v1::StopModelResponse> Admin::Stop(const std::optional<Digest>& model_id,
+                                                  Cancellation& cancellation) {
+  v1::StopModelResponse response;
+  std::vector<std::weak_ptr<const LoadedGraph>> stopped;
+  for (const auto& session : parts_.table.All()) {
+    for (const auto& graph : session->StopGraphs(model_id)) stopped.push_back(graph);
+  }
+  if (stopped.empty()) return absl::NotFoundError("model: not loaded");
+  response.set_stopped_graphs(static_cast<uint32_t>(stopped.size()));
+  // Runs that were cancelled still hold their graphs until their current step is done.
+  while (!std::all_of(stopped.begin(), stopped.end(), [](const auto& graph) { return graph.expired(); })) {
+    MODELD_RETURN_IF_ERROR(cancellation.Check());
+    absl::SleepFor(kPollInterval);
+  }
+  return response;
+}
+
+absl::Status Admin::Export(const Digest& model_id, const SendExport& send) {
+  const auto lease = parts_.store.NewLease();
+  MODELD_ASSIGN_OR_RETURN(const Found found, Find(model_id, *lease));
+  auto graph = DecodeCanonical(found.model.manifest.view(), parts_.limits.graph);
+  if (!graph.ok()) {
+    return absl::DataLossError(absl::StrCat("model ", model_id.ToHex(), ": its graph cannot be read"));
+  }
+  const absl::Status gone = absl::CancelledError("the call: cancelled");
+  const uint64_t chunk = parts_.limits.max_chunk_bytes;
+  const absl::string_view canonical = found.model.manifest.view();
+  for (uint64_t offset = 0; offset < canonical.size(); offset += chunk) {
+    v1::ExportModelResponse response;
+    response.set_canonical_graph(std::string(canonical.substr(offset, chunk)));
+    if (!send(response)) return gone;
+  }
+  for (const storage::BlobRef& ref : ConstantsOf(*graph)) {
+    auto blob = parts_.store.MapBlob(found.partition, ref.digest, *lease);
+    if (!blob.ok()) return FromStorage(blob.status());
+    const absl::string_view bytes = blob->view();
+    for (uint64_t offset = 0; offset < bytes.size(); offset += chunk) {
+      v1::ExportModelResponse response;
+      *response.mutable_blob() = EncodeBlobRef(ref.digest, bytes.size());
+      response.set_offset_bytes(offset);
+      response.set_data(std::string(bytes.substr(offset, chunk)));
+      if (!send(response)) return gone;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Admin::Verify(bool rehash, const SendVerify& send) {
+  const absl::Status gone = absl::CancelledError("the call: cancelled");
+  MODELD_ASSIGN_OR_RETURN(const std::vector<std::string> findings, parts_.store.Audit());
+  for (const std::string& finding : findings) {
+    v1::VerifyResponse response;
+    response.set_problem(finding);
+    if (!send(response)) return gone;
+  }
+  v1::VerifyResponse last;
+  if (rehash) {
+    auto report = parts_.store.VerifyAll([&](uint64_t done, uint64_t total) {
+      v1::VerifyResponse response;
+      response.set_progress(total == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(total));
+      return send(response);
+    });
+    if (!report.ok()) return FromStorage(report.status());
+    for (const auto& bad : report->bad) {
+      v1::VerifyResponse response;
+      response.set_progress(1.0);
+      response.set_problem(
+          absl::StrCat("blob ", bad.digest.ToHex(), ": ",
+                       bad.health == storage::Health::kMissing ? "is missing" : "has wrong bytes"));
+      for (const Digest& model : bad.models) response.add_affected_models(std::string(model.bytes()));
+      if (!send(response)) return gone;
+    }
+  }
+  last.set_progress(1.0);
+  last.set_done(true);
+  return send(last) ? absl::OkStatus() : gone;
+}
+
+}  // namespace modeld

@@ -1,0 +1,35 @@
+// What is in memory, for the user's eyes.
+#ifndef MODELD_DAEMON_SERVICES_LOADED_VIEW_H_
+#define MODELD_DAEMON_SERVICES_LOADED_VIEW_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "base/digest.h"
+#include "daemon/services/objects.h"
+#include "daemon/services/session_objects.h"
+#include "modeld/v1/admin.pb.h"
+
+namespace modeld {
+
+// All are pure but for the counters that they read; thread-safe.
+
+// One entry per program and partition, of all sessions' graphs or of one model's.
+std::vector<v1::LoadedGraph> DescribeLoaded(const std::vector<std::shared_ptr<SessionObjects>>& sessions,
+                                            const std::optional<Digest>& model_id);
+
+// Packed weights, each program once, and arenas.
+struct LoadedTotals {
+  uint64_t graphs = 0;
+  uint64_t resident_bytes = 0;
+};
+LoadedTotals SumLoaded(const std::vector<std::shared_ptr<SessionObjects>>& sessions);
+
+// A session with the counts of what it holds (null: it has made no call).
+v1::ListSessionsResponse::Session DescribeSession(const Session& session, const SessionObjects* objects);
+
+}  // namespace modeld
+
+#endif  // MODELD_DAEMON_SERVICES_LOADED_VIEW_H_

@@ -1,0 +1,61 @@
+// Runs graphs: on tensors (Dispatch) and on bytes in messages (Run).
+#ifndef MODELD_DAEMON_SERVICES_RUNNER_H_
+#define MODELD_DAEMON_SERVICES_RUNNER_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "daemon/services/call_context.h"
+#include "daemon/services/limits.h"
+#include "daemon/services/objects.h"
+#include "daemon/services/scheduler.h"
+
+namespace modeld {
+
+// InferenceService states effects and errors; a mismatch names the tensor, what was expected and what was
+// found. Whatever a run uses stays alive until it ends, freed or not. Thread-safe. Its arguments must outlive
+// it.
+//
+// Clients may write to a tensor's memory at any time, also while a kernel reads it. Kernels take indices only
+// from integer tensors, so integer inputs and outputs of a dispatch run on private copies: a bound that was
+// checked holds. Floats run in place; a client that changes them gets results of its own making.
+class Runner {
+ public:
+  Runner(Scheduler& scheduler, const Clock& clock, const ServiceLimits& limits)
+      : scheduler_(scheduler), clock_(clock), limits_(limits) {}
+
+  // Tensor ids by the graph's names.
+  using TensorIds = std::map<std::string, uint64_t>;
+  // Returns how long the run itself took.
+  absl::StatusOr<absl::Duration> Dispatch(Call& call, uint64_t graph_id, const TensorIds& inputs,
+                                          const TensorIds& outputs);
+
+  struct RunResult {
+    std::map<std::string, std::string> outputs;
+    absl::Duration run_time;
+  };
+  // `inputs`: bytes by input name, borrowed until this returns. `wanted`: output names; empty: all.
+  absl::StatusOr<RunResult> Run(Call& call, uint64_t graph_id,
+                                const std::map<std::string, absl::string_view>& inputs,
+                                const std::vector<std::string>& wanted);
+
+ private:
+  struct Buffers;
+  // Waits for its turn and executes.
+  absl::StatusOr<absl::Duration> Execute(Call& call, LoadedGraph& graph, Buffers& buffers);
+
+  Scheduler& scheduler_;
+  const Clock& clock_;
+  const ServiceLimits& limits_;
+};
+
+}  // namespace modeld
+
+#endif  // MODELD_DAEMON_SERVICES_RUNNER_H_

@@ -1,0 +1,119 @@
+#include "daemon/services/services.h"
+
+#include <grpcpp/support/channel_arguments.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "daemon/services/admin.h"
+#include "daemon/services/admin_service.h"
+#include "daemon/services/call_context.h"
+#include "daemon/services/constants.h"
+#include "daemon/services/context_service.h"
+#include "daemon/services/devices.h"
+#include "daemon/services/graph_maker.h"
+#include "daemon/services/inference_service.h"
+#include "daemon/services/model_cache.h"
+#include "daemon/services/model_cache_service.h"
+#include "daemon/services/object_table.h"
+#include "daemon/services/program_cache.h"
+#include "daemon/services/runner.h"
+#include "daemon/services/scheduler.h"
+
+namespace modeld {
+namespace {
+
+// Streams of one connection beyond the calls that a session may have in flight: so that the session's limit
+// answers a client that opens too many, and health checks and reflection have room.
+constexpr int kSpareStreams = 16;
+// Threads for calls, of all sessions. Calls that wait hold one each.
+constexpr int kMaxThreads = 1'024;
+
+uint32_t Cores() {
+  return std::max(1u, std::thread::hardware_concurrency());
+}
+
+uint32_t OrDefault(uint32_t value, uint32_t fallback) {
+  return value != 0 ? value : std::max(1u, fallback);
+}
+
+}  // namespace
+
+// In the order in which they are built; each refers only to those before it.
+struct Services::Parts {
+  explicit Parts(ServicesOptions given)
+      : options(std::move(given)),
+        devices(options.backends, Cores()),
+        table({options.limits, options.store, options.tickets, options.clock}),
+        gate(options.sessions, table),
+        runs(
+            {"runs", OrDefault(options.limits.max_concurrent_runs, Cores()), options.limits.max_queued_runs}),
+        compiles({"compilations", OrDefault(options.limits.max_concurrent_compiles, Cores() / 2),
+                  options.limits.max_queued_compiles}),
+        programs(compiles, options.clock),
+        maker(options.store, programs, options.limits),
+        constants(options.store, options.limits),
+        runner(runs, options.clock, options.limits),
+        cache(options.store, maker, options.limits),
+        admin({options.store, table, options.sessions, devices, options.limits, options.info, options.clock}),
+        context_service(gate, devices, options.tickets, options.limits, options.info),
+        inference_service(gate, maker, constants, runner, options.limits),
+        model_cache_service(gate, cache, options.limits),
+        admin_service(gate, admin, options.config) {}
+
+  const ServicesOptions options;
+  Devices devices;
+  ObjectTable table;
+  CallGate gate;
+  Scheduler runs;
+  Scheduler compiles;
+  ProgramCache programs;
+  GraphMaker maker;
+  Constants constants;
+  Runner runner;
+  ModelCache cache;
+  Admin admin;
+  ContextService context_service;
+  InferenceService inference_service;
+  ModelCacheService model_cache_service;
+  AdminService admin_service;
+};
+
+Services::Services(ServicesOptions options) : parts_(std::make_unique<Parts>(std::move(options))) {}
+
+Services::~Services() = default;
+
+void Services::Register(grpc::ServerBuilder& builder) {
+  const ServiceLimits& limits = parts_->options.limits;
+  builder.SetMaxReceiveMessageSize(static_cast<int>(limits.max_message_bytes));
+  builder.SetMaxSendMessageSize(static_cast<int>(limits.max_message_bytes));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS,
+                             static_cast<int>(limits.max_calls) + kSpareStreams);
+  grpc::ResourceQuota quota("modeld");
+  quota.SetMaxThreads(kMaxThreads);
+  builder.SetResourceQuota(quota);
+  builder.RegisterService(&parts_->context_service);
+  builder.RegisterService(&parts_->inference_service);
+  builder.RegisterService(&parts_->model_cache_service);
+  builder.RegisterService(&parts_->admin_service);
+}
+
+bool Services::Drain(absl::Time deadline) {
+  return parts_->gate.Drain(deadline);
+}
+
+void Services::CancelAll() {
+  for (const auto& session : parts_->table.All()) session->CancelAll();
+}
+
+bool Services::busy() const {
+  if (parts_->gate.calls_in_flight() != 0) return true;
+  for (const auto& session : parts_->table.All()) {
+    const SessionObjects::Counts counts = session->counts();
+    if (counts.contexts + counts.graphs + counts.tensors + counts.memories != 0) return true;
+  }
+  return false;
+}
+
+}  // namespace modeld
