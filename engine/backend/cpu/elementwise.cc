@@ -1,0 +1,257 @@
+// Unary functions and casts: one pass over flat memory, in whatever layout the input has.
+#include "engine/backend/cpu/elementwise.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <type_traits>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "engine/backend/cpu/copy.h"
+#include "engine/backend/cpu/element.h"
+#include "engine/backend/cpu/emit.h"
+#include "engine/backend/cpu/loop_kernel.h"
+#include "engine/backend/cpu/threads.h"
+
+namespace modeld::cpu {
+namespace {
+
+using core::UnaryFunction;
+
+// Elements per call of a flat function: few enough for the first cache, enough to forget the call.
+constexpr int64_t kBlock = 1024;
+
+// out[i] = f(in[i]) over flat memory; f(const In*, Out*, count).
+template <typename In, typename Out, typename F>
+std::unique_ptr<const Kernel> MakeFlatKernel(int64_t count, int threads, F f) {
+  return MakeLoopKernel([=](const KernelArgs& args) {
+    const In* in = InputAs<In>(args, 0);
+    Out* out = OutputAs<Out>(args);
+    const int64_t blocks = (count + kBlock - 1) / kBlock;
+    ParallelFor(threads, blocks, count, [&](int64_t begin, int64_t end) {
+      const int64_t first = begin * kBlock;
+      f(in + first, out + first, std::min(count, end * kBlock) - first);
+    });
+  });
+}
+
+// The kernel's output takes the input's layout.
+template <typename MakeKernel>
+absl::Status EmitFlat(Emitter& emitter, core::ValueId input, core::ValueId output, MakeKernel make_kernel) {
+  MODELD_ASSIGN_OR_RETURN(const Form form, emitter.Preferred(input));
+  const auto count = static_cast<int64_t>(emitter.descriptor(input).ElementCount());
+  std::unique_ptr<const Kernel> kernel = make_kernel(count);
+  emitter.Step(std::move(kernel), {form.value}, emitter.Define(output, form.layout));
+  return absl::OkStatus();
+}
+
+// Float functions that are one vector function, by UnaryFunction; null for the others.
+FloatFunction FloatFunctionOf(UnaryFunction function) {
+  switch (function) {
+    case UnaryFunction::kCeil:
+      return VectorCeil;
+    case UnaryFunction::kFloor:
+      return VectorFloor;
+    case UnaryFunction::kRoundEven:
+      return VectorRoundEven;
+    case UnaryFunction::kSqrt:
+      return VectorSqrt;
+    case UnaryFunction::kReciprocal:
+      return VectorReciprocal;
+    case UnaryFunction::kExp:
+      return VectorExp;
+    case UnaryFunction::kLog:
+      return VectorLog;
+    case UnaryFunction::kSin:
+      return VectorSin;
+    case UnaryFunction::kCos:
+      return VectorCos;
+    case UnaryFunction::kTan:
+      return VectorTan;
+    case UnaryFunction::kTanh:
+      return VectorTanh;
+    case UnaryFunction::kErf:
+      return VectorErf;
+    case UnaryFunction::kSigmoid:
+      return VectorSigmoid;
+    default:
+      return nullptr;
+  }
+}
+
+template <typename In, typename Out, typename F>
+std::unique_ptr<const Kernel> MakeElementKernel(int64_t count, int threads, F f) {
+  return MakeFlatKernel<In, Out>(count, threads, [f](const In* in, Out* out, int64_t n) {
+    for (int64_t i = 0; i < n; ++i) out[i] = Store<Out>(static_cast<Compute<Out>>(f(Load(in[i]))));
+  });
+}
+
+// -1, 0 or 1; NaN for NaN.
+template <typename T>
+T Sign(T x) {
+  if constexpr (std::is_unsigned_v<T>) {
+    return x > T{0} ? T{1} : T{0};
+  } else if constexpr (std::is_integral_v<T>) {
+    return static_cast<T>((x > T{0}) - (x < T{0}));
+  } else {
+    return x > 0 ? T{1} : x < 0 ? T{-1} : x;
+  }
+}
+
+template <typename T>
+T Negate(T x) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return -x;
+  } else {
+    return static_cast<T>(uint64_t{0} - static_cast<uint64_t>(x));
+  }
+}
+
+template <typename T>
+T Magnitude(T x) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return std::fabs(x);
+  } else if constexpr (std::is_signed_v<T>) {
+    return x < 0 ? Negate(x) : x;
+  } else {
+    return x;
+  }
+}
+
+// The functions that are not FloatFunctions; null when T has no such function.
+template <typename T>
+std::unique_ptr<const Kernel> MakeUnaryKernel(UnaryFunction function, int64_t count, int threads) {
+  using C = Compute<T>;
+  switch (function) {
+    case UnaryFunction::kIdentity:
+      return MakeElementKernel<T, T>(count, threads, [](C x) { return x; });
+    case UnaryFunction::kAbs:
+      return MakeElementKernel<T, T>(count, threads, [](C x) { return Magnitude(x); });
+    case UnaryFunction::kNeg:
+      return MakeElementKernel<T, T>(count, threads, [](C x) { return Negate(x); });
+    case UnaryFunction::kSign:
+      return MakeElementKernel<T, T>(count, threads, [](C x) { return Sign(x); });
+    case UnaryFunction::kLogicalNot:
+      return MakeElementKernel<T, uint8_t>(count, threads, [](C x) { return x == C{0}; });
+    default:
+      break;
+  }
+  if constexpr (std::is_floating_point_v<C>) {
+    if (function == UnaryFunction::kIsNaN) {
+      return MakeElementKernel<T, uint8_t>(count, threads, [](C x) { return x != x; });
+    }
+    if (function == UnaryFunction::kIsInfinite) {
+      return MakeElementKernel<T, uint8_t>(
+          count, threads, [](C x) { return std::fabs(x) == std::numeric_limits<C>::infinity(); });
+    }
+  }
+  return nullptr;
+}
+
+// Float to integer truncates, saturates, and makes NaN 0.
+template <typename In, typename Out>
+Compute<Out> Convert(Compute<In> x) {
+  using From = Compute<In>;
+  using To = Compute<Out>;
+  if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
+    // The bounds as floats: the lower is exact, the upper is one too many and so the first that saturates.
+    constexpr From kLow = static_cast<From>(std::numeric_limits<To>::min());
+    constexpr From kHigh = static_cast<From>(uint64_t{1} << (std::numeric_limits<To>::digits - 1)) * From{2};
+    if (x != x) return 0;
+    if (x <= kLow) return std::numeric_limits<To>::min();
+    if (x >= kHigh) return std::numeric_limits<To>::max();
+  }
+  return static_cast<To>(x);
+}
+
+}  // namespace
+
+absl::StatusOr<ElementwisePlan> PlanElementwise(Emitter& emitter, std::span<const core::ValueId> inputs,
+                                                const Shape& shape) {
+  ElementwisePlan plan;
+  plan.layout = PlainLayout(shape.size());
+  for (core::ValueId input : inputs) {
+    const core::ValueId source = emitter.BroadcastSource(input);
+    if (emitter.shape(source) != shape) continue;
+    const Layout layout = emitter.PreferredLayout(source);
+    if (SameBytes(shape, layout, plan.layout)) continue;
+    plan.layout = layout;
+    break;
+  }
+  plan.dims = PhysicalShape(shape, plan.layout);
+  for (core::ValueId input : inputs) {
+    const core::ValueId source = emitter.BroadcastSource(input);
+    if (emitter.shape(source) == shape) {
+      MODELD_ASSIGN_OR_RETURN(const ProgramBuilder::Value value, emitter.In(source, plan.layout));
+      plan.inputs.push_back(value);
+      plan.strides.push_back(BroadcastStrides(shape, plan.layout, shape, plan.layout));
+    } else {
+      MODELD_ASSIGN_OR_RETURN(const Form form, emitter.Preferred(source));
+      plan.inputs.push_back(form.value);
+      plan.strides.push_back(BroadcastStrides(emitter.shape(source), form.layout, shape, plan.layout));
+    }
+  }
+  return plan;
+}
+
+absl::Status EmitFloatFunction(Emitter& emitter, core::ValueId input, core::ValueId output,
+                               FloatFunction function, float alpha, float beta) {
+  const int threads = emitter.threads();
+  return EmitFlat(emitter, input, output, [=, &emitter](int64_t count) -> std::unique_ptr<const Kernel> {
+    if (emitter.type(input) == DataType::kFloat32) {
+      return MakeFlatKernel<float, float>(
+          count, threads, [=](const float* in, float* out, int64_t n) { function(in, out, n, alpha, beta); });
+    }
+    return MakeFlatKernel<Half, Half>(count, threads, [=](const Half* in, Half* out, int64_t n) {
+      std::array<float, kBlock> block;
+      for (int64_t begin = 0; begin < n; begin += kBlock) {
+        const int64_t size = std::min(kBlock, n - begin);
+        for (int64_t i = 0; i < size; ++i) block[i] = FromHalf(in[begin + i]);
+        function(block.data(), block.data(), size, alpha, beta);
+        for (int64_t i = 0; i < size; ++i) out[begin + i] = ToHalf(block[i]);
+      }
+    });
+  });
+}
+
+absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Unary& op) {
+  const core::ValueId input = node.inputs[0];
+  const bool is_float = IsFloat(emitter.type(input));
+  if (const FloatFunction function = FloatFunctionOf(op.function); function != nullptr && is_float) {
+    return EmitFloatFunction(emitter, input, node.outputs[0], function, 0, 0);
+  }
+  if (op.function == UnaryFunction::kIdentity) {
+    MODELD_ASSIGN_OR_RETURN(const Form form, emitter.Preferred(input));
+    emitter.DefineAlias(node.outputs[0], form.value, form.layout);
+    return absl::OkStatus();
+  }
+  const auto make_kernel = [&](int64_t count) {
+    return DispatchType(emitter.type(input), [&](auto tag) {
+      return MakeUnaryKernel<typename decltype(tag)::type>(op.function, count, emitter.threads());
+    });
+  };
+  if (make_kernel(1) == nullptr) {
+    return absl::UnimplementedError(absl::StrCat(emitter.label(), ": unary function ",
+                                                 static_cast<int>(op.function), " of ",
+                                                 DataTypeName(emitter.type(input))));
+  }
+  return EmitFlat(emitter, input, node.outputs[0], make_kernel);
+}
+
+absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Cast&) {
+  return EmitFlat(emitter, node.inputs[0], node.outputs[0], [&](int64_t count) {
+    return DispatchType(emitter.type(node.inputs[0]), [&](auto in_tag) {
+      return DispatchType(emitter.type(node.outputs[0]), [&](auto out_tag) {
+        using In = typename decltype(in_tag)::type;
+        using Out = typename decltype(out_tag)::type;
+        return MakeElementKernel<In, Out>(count, emitter.threads(),
+                                          [](Compute<In> x) { return Convert<In, Out>(x); });
+      });
+    });
+  });
+}
+
+}  // namespace modeld::cpu

@@ -1,0 +1,102 @@
+// What compilation of one graph keeps while it walks the nodes.
+#ifndef MODELD_ENGINE_BACKEND_CPU_EMITTER_H_
+#define MODELD_ENGINE_BACKEND_CPU_EMITTER_H_
+
+#include <cstdint>
+#include <memory>
+#include <oneapi/dnnl/dnnl.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/region.h"
+#include "engine/backend/cpu/layout.h"
+#include "engine/core/core_graph.h"
+#include "engine/runtime/program.h"
+
+namespace modeld::cpu {
+
+// A value's bytes in one layout.
+struct Form {
+  ProgramBuilder::Value value;
+  Layout layout;
+};
+
+// Values may exist in several forms: the one that their producer wrote, and those that consumers asked for,
+// each made once. Transposes and broadcasts make no step of their own: a transpose is another layout of the
+// same bytes, a broadcast is remembered and made only for a consumer that cannot stride over it. Not
+// thread-safe.
+class Emitter {
+ public:
+  // All must outlive the emitter. Adds the graph's inputs to `builder`.
+  Emitter(const core::Graph& graph, const dnnl::engine& engine, int threads, ProgramBuilder& builder);
+  Emitter(const Emitter&) = delete;
+  Emitter& operator=(const Emitter&) = delete;
+
+  const dnnl::engine& engine() const { return engine_; }
+  int threads() const { return threads_; }
+  // How messages and steps call the node being emitted.
+  void set_label(const std::string& label) { label_ = label; }
+  const std::string& label() const { return label_; }
+
+  const TensorDescriptor& descriptor(core::ValueId id) const { return entries_[id].descriptor; }
+  const Shape& shape(core::ValueId id) const { return descriptor(id).shape; }
+  DataType type(core::ValueId id) const { return descriptor(id).data_type; }
+  // The row-major bytes of a constant, or null.
+  const Region* constant(core::ValueId id) const;
+
+  // A value that the graph does not have: an intermediate result of an expansion.
+  core::ValueId NewValue(TensorDescriptor descriptor);
+  // The value that `id` is a broadcast of, else `id`. Its shape aligns with id's at the end, as in numpy.
+  core::ValueId BroadcastSource(core::ValueId id) const;
+
+  // The form that `id` has anyway.
+  absl::StatusOr<Form> Preferred(core::ValueId id);
+  // The layout of Preferred(id), without making anything.
+  Layout PreferredLayout(core::ValueId id) const;
+  // `id` in `layout`, rearranged by a step (a constant: now) unless it exists.
+  absl::StatusOr<ProgramBuilder::Value> In(core::ValueId id, const Layout& layout);
+  // `id` in row-major order.
+  absl::StatusOr<ProgramBuilder::Value> Plain(core::ValueId id);
+
+  // A buffer for `id` in `layout`, which the next step writes.
+  ProgramBuilder::Value Define(core::ValueId id, const Layout& layout);
+  ProgramBuilder::Value DefinePlain(core::ValueId id) { return Define(id, PlainLayout(shape(id).size())); }
+  // `id` is the bytes of `source`, in `layout`.
+  void DefineAlias(core::ValueId id, ProgramBuilder::Value source, const Layout& layout);
+  // `id` is `source`, broadcast.
+  void DefineBroadcast(core::ValueId id, core::ValueId source);
+  // A constant of the backend's own making.
+  ProgramBuilder::Value AddPacked(Region bytes) { return builder_.AddConstant(std::move(bytes), true); }
+  // A buffer that is no tensor.
+  ProgramBuilder::Value AddBuffer(uint64_t bytes) { return builder_.AddIntermediate(bytes); }
+
+  void Step(std::unique_ptr<const Kernel> kernel, std::vector<ProgramBuilder::Value> inputs,
+            ProgramBuilder::Value output);
+
+ private:
+  struct Entry {
+    TensorDescriptor descriptor;
+    const Region* constant = nullptr;
+    std::optional<core::ValueId> broadcast_of;
+    std::vector<Form> forms;
+  };
+
+  uint64_t BytesOf(core::ValueId id) const;
+  absl::StatusOr<ProgramBuilder::Value> Rearranged(core::ValueId id, const Layout& layout);
+
+  // Fixed at construction.
+  const dnnl::engine& engine_;
+  const int threads_;
+  ProgramBuilder& builder_;
+
+  std::string label_;
+  std::vector<Entry> entries_;
+};
+
+}  // namespace modeld::cpu
+
+#endif  // MODELD_ENGINE_BACKEND_CPU_EMITTER_H_

@@ -1,0 +1,182 @@
+#include "engine/backend/cpu/post_ops.h"
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+#include <variant>
+
+#include "base/status.h"
+#include "engine/backend/cpu/attributes.h"
+#include "engine/backend/cpu/dnnl_kernel.h"
+#include "engine/backend/cpu/emit.h"
+
+namespace modeld::cpu {
+namespace {
+
+using core::BinaryFunction;
+using core::UnaryFunction;
+using dnnl::algorithm;
+
+std::vector<Eltwise> EltwiseOfUnary(UnaryFunction function) {
+  switch (function) {
+    case UnaryFunction::kAbs:
+      return {{algorithm::eltwise_abs}};
+    case UnaryFunction::kNeg:
+      return {{algorithm::eltwise_linear, -1.0f, 0.0f}};
+    case UnaryFunction::kSqrt:
+      return {{algorithm::eltwise_sqrt}};
+    case UnaryFunction::kExp:
+      return {{algorithm::eltwise_exp}};
+    case UnaryFunction::kTanh:
+      return {{algorithm::eltwise_tanh}};
+    case UnaryFunction::kSigmoid:
+      return {{algorithm::eltwise_logistic}};
+    default:
+      return {};
+  }
+}
+
+std::vector<Eltwise> EltwiseOfNative(const Operation& operation) {
+  const auto attribute = [&](absl::string_view name) { return FloatAttributeOf(operation, name); };
+  if (operation.type == "relu") return {{algorithm::eltwise_relu}};
+  if (operation.type == "clamp")
+    return {{algorithm::eltwise_clip, attribute("minValue"), attribute("maxValue")}};
+  if (operation.type == "leakyRelu") return {{algorithm::eltwise_relu, attribute("alpha")}};
+  if (operation.type == "elu") return {{algorithm::eltwise_elu, attribute("alpha")}};
+  if (operation.type == "gelu") return {{algorithm::eltwise_gelu_erf}};
+  if (operation.type == "linear") return {{algorithm::eltwise_linear, attribute("alpha"), attribute("beta")}};
+  if (operation.type == "hardSwish") return {{algorithm::eltwise_hardswish}};
+  if (operation.type == "hardSigmoid") {
+    return {{algorithm::eltwise_linear, attribute("alpha"), attribute("beta")},
+            {algorithm::eltwise_clip, 0.0f, 1.0f}};
+  }
+  return {};
+}
+
+// One operand of a fused Binary as oneDNN must see it: all of the output, or one number per channel, or one.
+enum class OperandKind : uint8_t { kFull, kPerChannel, kScalar, kOther };
+
+OperandKind KindOf(const Shape& shape, const Shape& output, size_t channel) {
+  if (shape == output) return OperandKind::kFull;
+  const size_t missing = output.size() - shape.size();
+  OperandKind kind = OperandKind::kScalar;
+  for (size_t d = 0; d < shape.size(); ++d) {
+    if (shape[d] == 1) continue;
+    if (d + missing != channel || shape[d] != output[channel]) return OperandKind::kOther;
+    kind = OperandKind::kPerChannel;
+  }
+  return kind;
+}
+
+// The operand's bytes and descriptor, or nothing for a kind that oneDNN cannot fuse.
+absl::StatusOr<std::optional<FusedOperand>> OperandFor(Emitter& emitter, core::ValueId operand,
+                                                       const ProductOutput& output) {
+  const core::ValueId source = emitter.BroadcastSource(operand);
+  const Shape& shape = emitter.shape(output.value);
+  switch (KindOf(emitter.shape(source), shape, output.channel)) {
+    case OperandKind::kFull: {
+      MODELD_ASSIGN_OR_RETURN(const ProgramBuilder::Value value, emitter.In(source, output.layout));
+      return FusedOperand{0, output.descriptor, value};
+    }
+    case OperandKind::kPerChannel:
+    case OperandKind::kScalar: {
+      MODELD_ASSIGN_OR_RETURN(const Form form, emitter.Preferred(source));
+      // At most one dimension is not 1, so any layout is the row-major one.
+      Shape dims(output.descriptor.dims().size(), 1);
+      if (emitter.descriptor(source).ElementCount() != 1)
+        dims[output.descriptor_channel] = shape[output.channel];
+      return FusedOperand{0, DescriptorOf(dims, PlainLayout(dims.size())), form.value};
+    }
+    case OperandKind::kOther:
+      break;
+  }
+  return std::nullopt;
+}
+
+bool IsBias(const core::PostOp& post_op, Emitter& emitter, const ProductOutput& output) {
+  const auto* binary = std::get_if<core::Binary>(&post_op.op);
+  if (binary == nullptr || binary->function != BinaryFunction::kAdd) return false;
+  const core::ValueId source = emitter.BroadcastSource(post_op.extra_inputs[0]);
+  const OperandKind kind = KindOf(emitter.shape(source), emitter.shape(output.value), output.channel);
+  // One number for a single channel is a bias too.
+  return kind == OperandKind::kPerChannel ||
+         (kind != OperandKind::kOther && emitter.descriptor(source).ElementCount() == 1 &&
+          emitter.shape(output.value)[output.channel] == 1);
+}
+
+}  // namespace
+
+std::vector<Eltwise> EltwiseOf(const core::Op& op) {
+  if (const auto* unary = std::get_if<core::Unary>(&op)) return EltwiseOfUnary(unary->function);
+  if (const auto* native = std::get_if<core::Native>(&op)) return EltwiseOfNative(native->operation);
+  return {};
+}
+
+std::optional<algorithm> BinaryPostOpOf(const core::PostOp& post_op) {
+  const auto* binary = std::get_if<core::Binary>(&post_op.op);
+  if (binary == nullptr) return std::nullopt;
+  switch (binary->function) {
+    case BinaryFunction::kAdd:
+      return algorithm::binary_add;
+    case BinaryFunction::kMul:
+      return algorithm::binary_mul;
+    case BinaryFunction::kMax:
+      return algorithm::binary_max;
+    case BinaryFunction::kMin:
+      return algorithm::binary_min;
+    case BinaryFunction::kSub:
+      return post_op.swapped ? std::nullopt : std::optional(algorithm::binary_sub);
+    case BinaryFunction::kDiv:
+      return post_op.swapped ? std::nullopt : std::optional(algorithm::binary_div);
+    default:
+      return std::nullopt;
+  }
+}
+
+absl::StatusOr<Fusion> Fuse(Emitter& emitter, std::span<const core::PostOp> post_ops,
+                            const ProductOutput& output) {
+  Fusion fusion;
+  for (const core::PostOp& post_op : post_ops) {
+    if (const auto binary = BinaryPostOpOf(post_op)) {
+      MODELD_ASSIGN_OR_RETURN(std::optional<FusedOperand> operand,
+                              OperandFor(emitter, post_op.extra_inputs[0], output));
+      if (!operand.has_value()) return fusion;
+      if (fusion.count == 0 && IsBias(post_op, emitter, output)) {
+        const uint32_t channels = emitter.shape(output.value)[output.channel];
+        fusion.has_bias = true;
+        fusion.bias = DescriptorOf({channels}, PlainLayout(1));
+        operand->argument = DNNL_ARG_BIAS;
+        operand->descriptor = fusion.bias;
+      } else {
+        operand->argument = DNNL_ARG_ATTR_MULTIPLE_POST_OP(fusion.ops.len()) | DNNL_ARG_SRC_1;
+        fusion.ops.append_binary(*binary, operand->descriptor);
+        fusion.has_full_operand |= operand->descriptor == output.descriptor;
+      }
+      fusion.operands.push_back(*std::move(operand));
+    } else {
+      const std::vector<Eltwise> eltwise = EltwiseOf(post_op.op);
+      if (eltwise.empty()) return fusion;
+      for (const Eltwise& e : eltwise) fusion.ops.append_eltwise(1.0f, e.algorithm, e.alpha, e.beta);
+    }
+    ++fusion.count;
+  }
+  return fusion;
+}
+
+absl::Status EmitUnfused(Emitter& emitter, std::span<const core::PostOp> post_ops, core::ValueId result,
+                         core::ValueId output) {
+  for (size_t i = 0; i < post_ops.size(); ++i) {
+    const core::PostOp& post_op = post_ops[i];
+    const bool is_last = i + 1 == post_ops.size();
+    core::Node node{
+        .op = post_op.op, .inputs = {result}, .outputs = {}, .post_ops = {}, .label = emitter.label()};
+    node.inputs.insert(post_op.swapped ? node.inputs.begin() : node.inputs.end(),
+                       post_op.extra_inputs.begin(), post_op.extra_inputs.end());
+    result = is_last ? output : emitter.NewValue(emitter.descriptor(result));
+    node.outputs = {result};
+    MODELD_RETURN_IF_ERROR(std::visit([&](const auto& op) { return Emit(emitter, node, op); }, node.op));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace modeld::cpu
