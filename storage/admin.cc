@@ -170,8 +170,7 @@ absl::StatusOr<bool> ModelStore::RemovePartition(const Partition& partition) {
   if (!busy) changes.partitions[id] = std::nullopt;
   MODELD_RETURN_IF_ERROR(core_->Commit(changes, Durability::kSynced));
   for (const auto& [upload, removed] : changes.uploads) {
-    core_->files.RemoveStaging(BlobFiles::StagingName(upload))
-        .IgnoreError();  // else the start-up sweep does it
+    core_->files.RemoveStaging(BlobFiles::StagingName(upload)).IgnoreError();  // else the collector does it
   }
   return true;
 }

@@ -49,11 +49,11 @@ std::string BlobFiles::StagingName(const Owned& upload) {
   // 16 bytes of the partition's hash tell partitions apart as well as all 32, and keep the name short.
   return absl::StrCat(upload.second.ToHex(), "-", upload.first.ToHex().substr(0, 32));
 }
-std::string BlobFiles::StagingPath(const Owned& upload) {
-  return absl::StrCat(kStaging, "/", StagingName(upload));
+std::string BlobFiles::StagingPath(absl::string_view name) {
+  return absl::StrCat(kStaging, "/", name);
 }
-std::string BlobFiles::TempPath(uint64_t number) {
-  return absl::StrCat(kStaging, "/put-", number);
+std::string BlobFiles::TempName(uint64_t number) {
+  return absl::StrCat("put-", number);
 }
 std::string BlobFiles::QuarantinePath(const Digest& blob) {
   return absl::StrCat(kQuarantine, "/", blob.ToHex());
@@ -73,7 +73,8 @@ absl::Status BlobFiles::EnsureLayout() {
   return cache_->SyncDir("");
 }
 
-absl::StatusOr<std::unique_ptr<File>> BlobFiles::OpenStaging(const std::string& path) {
+absl::StatusOr<std::unique_ptr<File>> BlobFiles::OpenStaging(const std::string& name) {
+  std::string path = StagingPath(name);
   absl::StatusOr<std::unique_ptr<File>> file = cache_->Open(path, FileSystem::Access::kCreate);
   if (absl::IsNotFound(file.status())) {
     MODELD_RETURN_IF_ERROR(EnsureLayout());
@@ -96,7 +97,8 @@ absl::Status BlobFiles::MakeShard(const Digest& blob) {
   return absl::OkStatus();
 }
 
-absl::Status BlobFiles::Place(const Digest& blob, const std::string& from) {
+absl::Status BlobFiles::Place(const Digest& blob, const std::string& name) {
+  std::string from = StagingPath(name);
   MODELD_RETURN_IF_ERROR(Annotate(MakeShard(blob), BlobName(blob)));
   absl::Status moved = cache_->Rename(from, BlobPath(blob));
   if (absl::IsNotFound(moved)) {
@@ -113,7 +115,8 @@ absl::Status BlobFiles::Place(const Digest& blob, const std::string& from) {
   return Annotate(moved, BlobName(blob));
 }
 
-absl::Status BlobFiles::Discard(const Digest& blob, const std::string& from) {
+absl::Status BlobFiles::Discard(const Digest& blob, const std::string& name) {
+  std::string from = StagingPath(name);
   MODELD_RETURN_IF_ERROR(Annotate(MakeShard(blob), BlobName(blob)));
   absl::Status removed = cache_->Remove(from);
   if (removed.ok()) removed = cache_->SyncDir(ShardPath(blob));
@@ -170,7 +173,7 @@ absl::Status BlobFiles::RemoveQuarantined(const Digest& blob) {
   return Annotate(RemoveIfThere(QuarantinePath(blob)), BlobName(blob));
 }
 absl::Status BlobFiles::RemoveStaging(absl::string_view name) {
-  return RemoveIfThere(absl::StrCat(kStaging, "/", name));
+  return RemoveIfThere(StagingPath(name));
 }
 absl::Status BlobFiles::RemoveEntry(const Entry& entry) {
   return RemoveIfThere(entry.path);
@@ -208,6 +211,10 @@ absl::StatusOr<std::vector<BlobFiles::Entry>> BlobFiles::ListQuarantine() const 
     entries.push_back(std::move(entry));
   }
   return entries;
+}
+
+absl::StatusOr<FileInfo> BlobFiles::StatStaging(absl::string_view name) const {
+  return cache_->Stat(StagingPath(name));
 }
 
 absl::StatusOr<std::vector<std::string>> BlobFiles::ListStaging() const {

@@ -34,24 +34,25 @@ class BlobFiles {
 
   // Names are made from digests alone, so that nothing from outside reaches a path.
   static std::string BlobPath(const Digest& blob);
-  static std::string StagingPath(const Owned& upload);
+  static std::string StagingPath(absl::string_view name);
   static std::string StagingName(const Owned& upload);
-  static std::string TempPath(uint64_t number);
+  static std::string TempName(uint64_t number);
   static std::string QuarantinePath(const Digest& blob);
 
   FileSystem& cache() const { return *cache_; }
 
   // Makes the folders and the CACHEDIR.TAG that are absent, durably.
   absl::Status EnsureLayout();
-  // Opens a file beneath staging/, made when absent. Makes the layout again when the cache was wiped.
-  absl::StatusOr<std::unique_ptr<File>> OpenStaging(const std::string& path);
+  // Opens the file `name` beneath staging/, made when absent. Makes the layout again when the cache was
+  // wiped.
+  absl::StatusOr<std::unique_ptr<File>> OpenStaging(const std::string& name);
   // Makes the names beneath staging/ durable.
   absl::Status SyncStaging();
-  // Makes the synced file `from` the blob's file, durably; replaces what is there. UNAVAILABLE: `from` has
-  // gone.
-  absl::Status Place(const Digest& blob, const std::string& from);
-  // Does the same work as Place() but keeps the blob's file and removes `from`.
-  absl::Status Discard(const Digest& blob, const std::string& from);
+  // Makes the synced file `name` beneath staging/ the blob's file, durably; replaces what is there.
+  // UNAVAILABLE: that file has gone.
+  absl::Status Place(const Digest& blob, const std::string& name);
+  // Does the same work as Place() but keeps the blob's file and removes the other.
+  absl::Status Discard(const Digest& blob, const std::string& name);
   // NOT_FOUND: no file. DATA_LOSS: another size, or no plain file.
   absl::Status CheckSize(const BlobRef& blob) const;
   // Reads it whole. NOT_FOUND, DATA_LOSS: as CheckSize(), or the bytes are wrong.
@@ -73,6 +74,7 @@ class BlobFiles {
   // All plain files beneath blobs/; `digest` is unset for a name in the wrong place.
   absl::StatusOr<std::vector<Entry>> ListBlobs() const;
   absl::StatusOr<std::vector<Entry>> ListQuarantine() const;
+  absl::StatusOr<FileInfo> StatStaging(absl::string_view name) const;
   // All plain files beneath staging/, names only.
   absl::StatusOr<std::vector<std::string>> ListStaging() const;
   absl::Status RemoveEntry(const Entry& entry);

@@ -46,6 +46,35 @@ void RemoveExpired(StoreCore& core, absl::Time now, CollectResult& result, absl:
   }
 }
 
+// Removes files beneath staging/ that nothing names (a failed call could not), and records of unfinished
+// uploads whose files are gone.
+void SweepStaging(StoreCore& core, CollectResult& result, absl::Status& first) {
+  absl::StatusOr<std::vector<std::string>> listed = core.files.ListStaging();
+  if (absl::IsNotFound(listed.status())) listed = std::vector<std::string>();  // wiped
+  Note(first, listed.status());
+  if (!listed.ok()) return;
+  std::set<std::string> unnamed(listed->begin(), listed->end());
+  // Under mu to the end: nobody may begin to use a name meanwhile.
+  absl::MutexLock lock(&core.mu);
+  for (const std::string& name : core.live_temps) unnamed.erase(name);
+  for (const Owned& id : core.open_uploads) unnamed.erase(BlobFiles::StagingName(id));
+  Transaction changes;
+  for (const auto& [id, upload] : core.index.records().uploads) {
+    if (upload.finished() || core.open_uploads.contains(id)) continue;
+    std::string name = BlobFiles::StagingName(id);
+    if (unnamed.erase(name) == 0 && absl::IsNotFound(core.files.StatStaging(name).status())) {
+      changes.uploads[id] = std::nullopt;
+    }
+  }
+  Note(first, core.Commit(changes, Durability::kLazy));
+  for (const std::string& name : unnamed) {
+    absl::StatusOr<FileInfo> info = core.files.StatStaging(name);
+    absl::Status removed = core.files.RemoveStaging(name);
+    Note(first, removed);
+    if (removed.ok() && info.ok()) result.bytes += info->size_bytes;
+  }
+}
+
 // Removes a candidate's file unless something keeps it.
 void RemoveCandidate(StoreCore& core, const Digest& blob, CollectResult& result, absl::Status& first) {
   DigestLocks::Guard guard(core.digest_locks, blob);
@@ -113,6 +142,7 @@ absl::StatusOr<CollectResult> ModelStore::Collect(absl::Time now) {
   CollectResult result;
   absl::Status first;
   RemoveExpired(*core_, now, result, first);
+  SweepStaging(*core_, result, first);
   std::set<Digest> candidates;
   {
     absl::MutexLock lock(&core_->mu);

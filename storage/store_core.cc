@@ -123,7 +123,7 @@ StoreCore::Pin::~Pin() {
   core_.Unpin(blob_);
 }
 
-absl::Status StoreCore::Place(const BlobRef& blob, const std::string& from) {
+absl::Status StoreCore::Place(const BlobRef& blob, const std::string& name) {
   DigestLocks::Guard guard(digest_locks, blob.digest);
   bool known_good;
   {
@@ -131,8 +131,8 @@ absl::Status StoreCore::Place(const BlobRef& blob, const std::string& from) {
     known_good = verified.contains(blob.digest) && index.HealthOfBlob(blob.digest) == Health::kWhole;
   }
   // A file that nobody has hashed since the start is replaced by the bytes that were hashed just now.
-  if (known_good && files.CheckSize(blob).ok()) return files.Discard(blob.digest, from);
-  MODELD_RETURN_IF_ERROR(files.Place(blob.digest, from));
+  if (known_good && files.CheckSize(blob).ok()) return files.Discard(blob.digest, name);
+  MODELD_RETURN_IF_ERROR(files.Place(blob.digest, name));
   absl::MutexLock lock(&mu);
   mappings.erase(blob.digest);
   return MarkGood(blob.digest);

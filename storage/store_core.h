@@ -82,9 +82,9 @@ class StoreCore {
     const Digest blob_;
   };
 
-  // Makes the synced staging file `from`, whose digest is verified, the blob's file; or removes it when the
+  // Makes the synced staging file `name`, whose digest is verified, the blob's file; or removes it when the
   // blob's file is known to be good. Ends a damage mark. Requires: a Pin on the blob.
-  absl::Status Place(const BlobRef& blob, const std::string& from) ABSL_LOCKS_EXCLUDED(mu);
+  absl::Status Place(const BlobRef& blob, const std::string& name) ABSL_LOCKS_EXCLUDED(mu);
   // Checks that the blob's file is there with its size. Marks the blob when not: DATA_LOSS.
   absl::Status CheckPresent(const BlobRef& blob) ABSL_LOCKS_EXCLUDED(mu);
   // Reads and hashes the blob's file. Marks and quarantines it when it is wrong: DATA_LOSS.
@@ -134,6 +134,8 @@ class StoreCore {
   std::set<Digest> candidates ABSL_GUARDED_BY(mu);
   std::set<Owned> unflushed_uses ABSL_GUARDED_BY(mu);
   uint64_t next_temp ABSL_GUARDED_BY(mu) = 0;
+  // Names beneath staging/ that a call works on and no record names.
+  std::set<std::string> live_temps ABSL_GUARDED_BY(mu);
 
  private:
   void Unpin(const Digest& blob) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);

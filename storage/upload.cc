@@ -39,6 +39,15 @@ void FinishUpload(StoreCore& core, const Partition& partition, const Owned& id, 
   core.Commit(changes, Durability::kLazy).IgnoreError();
 }
 
+// Writes and syncs a file beneath staging/.
+absl::Status WriteTemp(BlobFiles& files, const std::string& name, const Region& bytes) {
+  MODELD_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.OpenStaging(name));
+  for (size_t at = 0; at < bytes.size(); at += kWriteSize) {
+    MODELD_RETURN_IF_ERROR(file->WriteAt(at, bytes.view().substr(at, kWriteSize)));
+  }
+  return file->Sync();
+}
+
 }  // namespace
 
 Lease::~Lease() {
@@ -99,7 +108,7 @@ Upload::State::~State() {
 absl::Status Upload::State::Begin(const std::optional<record::UploadRecord>& old) {
   durable = old ? old->durable_bytes() : 0;
   MODELD_RETURN_IF_ERROR(core.CheckFloor(ref.digest, ref.size_bytes - durable));
-  absl::StatusOr<std::unique_ptr<File>> opened = core.files.OpenStaging(BlobFiles::StagingPath(id));
+  absl::StatusOr<std::unique_ptr<File>> opened = core.files.OpenStaging(BlobFiles::StagingName(id));
   MODELD_RETURN_IF_ERROR(Annotate(opened.status(), Name()));
   file = *std::move(opened);
   MODELD_RETURN_IF_ERROR(Rewind());
@@ -160,13 +169,11 @@ void Upload::State::Abandon() {
   if (old == core.index.records().uploads.end() || old->second.finished()) return;
   Transaction changes;
   changes.uploads[id] = std::nullopt;
-  core.Commit(changes, Durability::kLazy).IgnoreError();  // else the start-up sweep does it
+  core.Commit(changes, Durability::kLazy).IgnoreError();  // else the collector does it
 }
 
 absl::Status Upload::State::Append(uint64_t offset, absl::string_view bytes) {
-  if (complete || ended) {
-    return absl::FailedPreconditionError(absl::StrCat(Name(), ": its upload has ended"));
-  }
+  if (ended) return absl::FailedPreconditionError(absl::StrCat(Name(), ": its upload has ended"));
   if (offset != committed) {
     return absl::OutOfRangeError(
         absl::StrCat(Name(), ": bytes for offset ", offset, ", expected at ", committed));
@@ -175,6 +182,7 @@ absl::Status Upload::State::Append(uint64_t offset, absl::string_view bytes) {
     return absl::OutOfRangeError(
         absl::StrCat(Name(), ": more bytes than the ", ref.size_bytes, " that were declared"));
   }
+  if (bytes.empty()) return absl::OkStatus();
   MODELD_RETURN_IF_ERROR(Annotate(file->WriteAt(offset, bytes), Name()));
   hasher.Update(bytes);
   committed += bytes.size();
@@ -197,7 +205,7 @@ absl::Status Upload::State::Commit() {
     return Annotate(synced, Name());
   }
   StoreCore::Pin pin(core, ref.digest);
-  MODELD_RETURN_IF_ERROR(core.Place(ref, BlobFiles::StagingPath(id)));
+  MODELD_RETURN_IF_ERROR(core.Place(ref, BlobFiles::StagingName(id)));
   absl::MutexLock lock(&core.mu);
   FinishUpload(core, partition, id, ref.size_bytes, lease);
   complete = true;
@@ -210,7 +218,7 @@ const BlobRef& Upload::ref() const {
   return state_->ref;
 }
 uint64_t Upload::committed_bytes() const {
-  return state_->complete ? state_->ref.size_bytes : state_->committed;
+  return state_->committed;
 }
 absl::Status Upload::Append(uint64_t offset, absl::string_view bytes) {
   return state_->Append(offset, bytes);
@@ -259,6 +267,7 @@ absl::StatusOr<std::unique_ptr<Upload>> ModelStore::OpenUpload(const Partition& 
   auto state = std::make_unique<Upload::State>(*core_, partition, ref, lease);
   if (missing.empty()) {
     state->complete = true;
+    state->committed = ref.size_bytes;
     return std::unique_ptr<Upload>(new Upload(std::move(state)));
   }
   std::optional<record::UploadRecord> old;
@@ -294,35 +303,27 @@ absl::Status ModelStore::PutBlob(const Partition& partition, const BlobRef& ref,
   MODELD_ASSIGN_OR_RETURN(std::vector<BlobRef> missing, FindMissing(partition, {&ref, 1}, lease));
   if (missing.empty()) return absl::OkStatus();
   Owned id(Digest::Of(absl::string_view(partition)), ref.digest);
+  MODELD_RETURN_IF_ERROR(core_->CheckFloor(ref.digest, ref.size_bytes));
   std::string temp;
   {
     absl::MutexLock lock(&core_->mu);
     MODELD_RETURN_IF_ERROR(core_->CheckStagingLimit(id.first, ref));
-    temp = BlobFiles::TempPath(core_->next_temp++);
+    temp = BlobFiles::TempName(core_->next_temp++);
+    core_->live_temps.insert(temp);
   }
-  MODELD_RETURN_IF_ERROR(core_->CheckFloor(ref.digest, ref.size_bytes));
   StoreCore::Pin pin(*core_, ref.digest);
-  auto write = [&]() -> absl::Status {
-    MODELD_ASSIGN_OR_RETURN(std::unique_ptr<File> file, core_->files.OpenStaging(temp));
-    for (size_t at = 0; at < bytes.size(); at += kWriteSize) {
-      MODELD_RETURN_IF_ERROR(file->WriteAt(at, bytes.view().substr(at, kWriteSize)));
-    }
-    return file->Sync();
-  };
-  absl::Status placed = Annotate(write(), BlobName(ref.digest));
-  if (placed.ok()) placed = core_->Place(ref, temp);
-  if (!placed.ok()) {
-    core_->files.cache().Remove(temp).IgnoreError();  // else the start-up sweep does it
-    return placed;
-  }
+  absl::Status placed = WriteTemp(core_->files, temp, bytes);
+  placed = placed.ok() ? core_->Place(ref, temp) : Annotate(placed, BlobName(ref.digest));
+  if (!placed.ok()) core_->files.RemoveStaging(temp).IgnoreError();  // else the collector does it
   absl::MutexLock lock(&core_->mu);
+  core_->live_temps.erase(temp);
+  if (!placed.ok()) return placed;
   if (core_->open_uploads.contains(id)) {
     core_->Hold(lease, id.first, ref);  // the open upload owns the record
-    return absl::OkStatus();
+  } else {
+    // The file of an earlier upload in pieces, if any, is for the collector.
+    FinishUpload(*core_, partition, id, ref.size_bytes, lease);
   }
-  FinishUpload(*core_, partition, id, ref.size_bytes, lease);
-  // An earlier upload in pieces may have stopped half-way.
-  core_->files.RemoveStaging(BlobFiles::StagingName(id)).IgnoreError();
   return absl::OkStatus();
 }
 

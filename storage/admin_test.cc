@@ -1,0 +1,142 @@
+#include <catch2/catch.hpp>
+
+#include "storage/test_store.h"
+
+namespace modeld::storage {
+namespace {
+
+const TestModel kA{"graph A", {Bytes(1000, 1), Bytes(2000, 2)}};
+const TestModel kB{"graph BB", {Bytes(2000, 2), Bytes(3000, 3)}};
+const Partition kOne = "app:one";
+const Partition kTwo = "app:two";
+
+TEST_CASE("listings tell sizes, keys and times") {
+  TestStore store;
+  absl::Time begin = store.clock.Now();
+  REQUIRE(StoreWhole(*store, kOne, kA, "b").ok());
+  REQUIRE(store->SaveKey(kOne, "a", kA.id()).ok());
+  store.clock.Advance(absl::Minutes(1));
+  REQUIRE(StoreWhole(*store, kTwo, kB).ok());
+  std::string half = Bytes(500, 9);
+  std::unique_ptr<Lease> lease = store->NewLease();
+  auto upload = store->OpenUpload(kTwo, RefOf(half), *lease);
+  REQUIRE((*upload)->Append(0, half.substr(0, 100)).ok());
+
+  auto models = store->ListModels();
+  REQUIRE(models.size() == 2);
+  CHECK(models[0].partition == kOne);
+  CHECK(models[0].model_id == kA.id());
+  CHECK(models[0].display_name == "a model");
+  CHECK(models[0].keys == std::vector<std::string>{"a", "b"});
+  CHECK_FALSE(models[0].stored_by_id);
+  CHECK(models[0].logical_bytes == 3007);
+  CHECK(models[0].exclusive_bytes == 1007);
+  CHECK(models[0].constants == 2);
+  CHECK(models[0].created == begin);
+  CHECK(models[0].health == Health::kWhole);
+  CHECK(models[1].stored_by_id);
+  CHECK(models[1].created == begin + absl::Minutes(1));
+  CHECK(store->ListModels(kTwo).size() == 1);
+  CHECK(store->ListModels("app:none").empty());
+
+  auto partitions = store->ListPartitions();
+  REQUIRE(partitions.size() == 2);
+  CHECK(partitions[0].partition == kOne);
+  CHECK(partitions[0].models == 1);
+  CHECK(partitions[0].keys == 2);
+  CHECK(partitions[0].logical_bytes == 3007);
+  CHECK(partitions[0].staged_bytes == 0);
+  CHECK(partitions[1].staged_bytes == 500);
+
+  auto staged = store->ListStaged();
+  REQUIRE(staged.size() == 1);
+  CHECK(staged[0].open);
+  CHECK(staged[0].partition == kTwo);
+
+  StoreUsage usage = store->Usage();
+  CHECK(usage.logical_bytes == 3007 + 5008);
+  CHECK(usage.physical_bytes == 6015);
+  CHECK(usage.models == 2);
+  CHECK(usage.partitions == 2);
+  upload->reset();
+  CHECK(store->Usage().staged_bytes == 100);
+  CHECK_FALSE(store->ListStaged()[0].open);
+}
+
+TEST_CASE("a partition's blobs are counted once in its logical size") {
+  TestStore store;
+  REQUIRE(StoreWhole(*store, kOne, kA).ok());
+  REQUIRE(StoreWhole(*store, kOne, kB).ok());
+  CHECK(store->ListPartitions()[0].logical_bytes == 6015);
+}
+
+TEST_CASE("storing again keeps the first name unless a new one is given") {
+  TestStore store;
+  REQUIRE(StoreWhole(*store, kOne, kA).ok());
+  std::unique_ptr<Lease> lease = store->NewLease();
+  REQUIRE(store->StoreModel(kOne, {.manifest = kA.manifest, .constants = kA.refs(), .source = "web"}, *lease)
+              .ok());
+  CHECK(store->ListModels()[0].display_name == "a model");
+  CHECK(store->ListModels()[0].source == "web");
+}
+
+TEST_CASE("removing a partition takes all of it and nothing of others'") {
+  TestStore store;
+  REQUIRE(StoreWhole(*store, kOne, kA, "key").ok());
+  REQUIRE(StoreWhole(*store, kOne, kB).ok());
+  REQUIRE(StoreWhole(*store, kTwo, kB).ok());
+  std::string half = Bytes(500, 9), open = Bytes(500, 10);
+  std::unique_ptr<Lease> lease = store->NewLease();
+  REQUIRE((*store->OpenUpload(kOne, RefOf(half), *lease))->Append(0, half.substr(0, 100)).ok());
+  auto upload = store->OpenUpload(kOne, RefOf(open), *lease);
+  REQUIRE((*upload)->Append(0, open.substr(0, 100)).ok());
+
+  CHECK(store->RemovePartition(kOne).value());
+  CHECK(store->ListModels(kOne).empty());
+  CHECK(store->ListKeys(kOne).empty());
+  CHECK(store->ListStaged().size() == 1);  // the open one ends with its session
+  store.Collect();
+  CHECK(store.BlobFilePaths().size() == 3);
+  CHECK(ReadWhole(*store, kTwo, kB).ok());
+  REQUIRE((*upload)->Append(100, open.substr(100)).ok());
+  REQUIRE((*upload)->Commit().ok());
+  upload->reset();
+  lease.reset();
+  CHECK(store->RemovePartition(kOne).value());
+  CHECK_FALSE(store->RemovePartition(kOne).value());
+  store.Collect();
+  CHECK(store->ListPartitions().size() == 1);
+  CHECK(store.Problems() == "");
+  store.Start();
+  CHECK(store.Problems() == "");
+}
+
+TEST_CASE("an audit finds what is wrong") {
+  TestStore store;
+  REQUIRE(StoreWhole(*store, kOne, kA).ok());
+  CHECK(store.Problems() == "");
+  SECTION("a missing file") {
+    store.cache->RemoveBehind(BlobPathOf(kA.constants[0]));
+  }
+  SECTION("a cut file") {
+    store.cache->CutTo(BlobPathOf(kA.constants[0]), 1);
+  }
+  SECTION("a file that nothing needs") {
+    REQUIRE(store.cache->MakeDir("blobs/" + RefOf("orphan").digest.ToHex().substr(0, 2)).ok());
+    REQUIRE(store.cache->Open(BlobPathOf("orphan"), FileSystem::Access::kCreate).ok());
+  }
+  SECTION("a file that is no blob") {
+    REQUIRE(store.cache->MakeDir("blobs/zz").ok());
+    REQUIRE(store.cache->Open("blobs/zz/orphan", FileSystem::Access::kCreate).ok());
+  }
+  SECTION("a staging file without a record") {
+    REQUIRE(store.cache->Open("staging/junk", FileSystem::Access::kCreate).ok());
+  }
+  SECTION("records that changed behind the store's back") {
+    store.catalogue->Overwrite("D" + std::string(32, 'x'), "");
+  }
+  CHECK(store.Problems() != "");
+}
+
+}  // namespace
+}  // namespace modeld::storage
