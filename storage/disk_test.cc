@@ -1,5 +1,7 @@
 // The store on a real disk with RocksDB: restarts, kill -9, a second process, a full and a read-only disk.
+#include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -107,66 +109,107 @@ TEST_CASE("a second process on the same folders gets a clear answer") {
   OpenIn(options);
 }
 
-TEST_CASE("kill -9 at random times of a busy store loses nothing that was acknowledged") {
-  uint64_t seed = std::random_device()();
-  WARN("seed " << seed);
-  std::mt19937_64 random(seed);
-  StoreOptions options = OptionsIn(ScratchFolder());
+constexpr const char* kBusyFolder = "MODELD_TEST_BUSY_FOLDER";
+constexpr const char* kBusyFd = "MODELD_TEST_BUSY_FD";
+
+std::vector<TestModel> BusyModels() {
   std::vector<TestModel> models;
   for (uint64_t i = 0; i < 40; ++i) {
     models.push_back({"graph " + std::to_string(i), {Bytes(20'000, i), Bytes(30'000, 1000 + i / 3)}});
   }
-  for (int round = 0; round < 6; ++round) {
-    CAPTURE(seed, round);
+  return models;
+}
+
+// What the busy process reports, each with the number of a model.
+enum BusyStep : uint8_t { kStored, kDeleting, kDeleted, kFailed };
+
+TEST_CASE("busy process, run by the next test", "[.busy]") {
+  // Stores every model, deletes each third again, and reports every acknowledged step.
+  int fd = std::stoi(std::getenv(kBusyFd));
+  auto report = [&](BusyStep step, uint8_t model) {
+    uint8_t message[2] = {step, model};
+    return ::write(fd, message, 2) == 2 && step != kFailed;
+  };
+  RealClock clock;
+  auto store = ModelStore::Open(OptionsIn(std::getenv(kBusyFolder)), clock);
+  std::vector<TestModel> models = BusyModels();
+  bool going = store.ok();
+  for (uint8_t i = 0; going && i < models.size(); ++i) {
+    going = report(StoreWhole(**store, kApp, models[i]).ok() ? kStored : kFailed, i);
+    if (!going || i % 3 != 0) continue;
+    going = report(kDeleting, i);
+    bool deleted = (*store)->DeleteModel(kApp, models[i].id()).ok() && (*store)->Collect(clock.Now()).ok();
+    going = going && report(deleted ? kDeleted : kFailed, i);
+  }
+  ::pause();
+}
+
+// A process of this same program that works on the store in `folder` until it is killed.
+class BusyProcess {
+ public:
+  explicit BusyProcess(const std::string& folder) {
     int pipes[2];
     REQUIRE(::pipe(pipes) == 0);
-    pid_t child = ::fork();
-    REQUIRE(child >= 0);
-    if (child == 0) {
-      // Stores everything, deletes the last round's thirds, and reports each acknowledged step.
-      RealClock clock;
-      auto store = ModelStore::Open(options, clock);
-      for (uint8_t i = 0; store.ok() && i < models.size(); ++i) {
-        uint8_t step = StoreWhole(**store, kApp, models[i]).ok() ? i : 255;
-        if (::write(pipes[1], &step, 1) != 1 || step == 255) break;
-        if (i % 3 == 0) {
-          step = 100 + i;
-          if (::write(pipes[1], &step, 1) != 1) break;
-          bool deleted =
-              (*store)->DeleteModel(kApp, models[i].id()).ok() && (*store)->Collect(clock.Now()).ok();
-          step = deleted ? 200 : 255;
-          if (::write(pipes[1], &step, 1) != 1) break;
-        }
-      }
-      ::_exit(0);
-    }
+    ::fcntl(pipes[0], F_SETFD, FD_CLOEXEC);
+    std::string folder_setting = std::string(kBusyFolder) + "=" + folder;
+    std::string fd_setting = std::string(kBusyFd) + "=" + std::to_string(pipes[1]);
+    std::vector<char*> environment = {folder_setting.data(), fd_setting.data(), nullptr};
+    std::string program = "/proc/self/exe", test = "[.busy]";
+    char* arguments[] = {program.data(), test.data(), nullptr};
+    REQUIRE(::posix_spawn(&pid_, program.c_str(), nullptr, nullptr, arguments, environment.data()) == 0);
     ::close(pipes[1]);
-    std::vector<bool> must(models.size()), may(models.size());
-    uint64_t patience = random() % 60;
-    uint8_t step = 0;
-    int deleting = -1;
-    while (patience-- > 0 && ::read(pipes[0], &step, 1) == 1) {
-      REQUIRE(step != 255);
-      if (step < 100) must[step] = may[step] = true;
-      if (step >= 100 && step < 200) deleting = step - 100, must[deleting] = false;
-      if (step == 200) may[deleting] = false;
+    reports_ = pipes[0];
+  }
+  ~BusyProcess() {
+    Kill();
+    ::close(reports_);
+    ::waitpid(pid_, nullptr, 0);
+  }
+  void Kill() { ::kill(pid_, SIGKILL); }
+  // The next report; nothing when the process is gone.
+  bool Next(BusyStep& step, uint8_t& model) {
+    uint8_t message[2];
+    if (::read(reports_, message, 2) != 2) return false;
+    step = static_cast<BusyStep>(message[0]);
+    model = message[1];
+    return true;
+  }
+
+ private:
+  pid_t pid_ = -1;
+  int reports_ = -1;
+};
+
+TEST_CASE("kill -9 at random times of a busy store loses nothing that was acknowledged") {
+  uint64_t seed = std::random_device()();
+  WARN("seed " << seed);
+  std::mt19937_64 random(seed);
+  std::string folder = ScratchFolder();
+  std::vector<TestModel> models = BusyModels();
+  for (int round = 0; round < 6; ++round) {
+    CAPTURE(seed, round);
+    std::vector<bool> acknowledged(models.size());
+    {
+      BusyProcess process(folder);
+      uint64_t patience = 1 + random() % 60;
+      BusyStep step;
+      uint8_t model;
+      uint64_t reports = 0;
+      for (;; ++reports) {
+        if (reports == patience) process.Kill();  // what it acknowledged before it died is still read
+        if (!process.Next(step, model)) break;
+        REQUIRE(step != kFailed);
+        acknowledged[model] = step == kStored;
+      }
+      CHECK(reports >= patience);
     }
-    ::kill(child, SIGKILL);
-    while (::read(pipes[0], &step, 1) == 1) {
-      // Acknowledged between the last read and the kill.
-      if (step < 100) must[step] = may[step] = true;
-      if (step >= 100 && step < 200) deleting = step - 100, must[deleting] = false;
-      if (step == 200) may[deleting] = false;
-    }
-    ::close(pipes[0]);
-    REQUIRE(::waitpid(child, nullptr, 0) == child);
-    auto store = OpenIn(options);
+    auto store = OpenIn(OptionsIn(folder));
     CHECK(Problems(*store) == "");
     for (size_t i = 0; i < models.size(); ++i) {
       absl::Status read = ReadWhole(*store, kApp, models[i]);
       INFO("model " << i << ": " << read);
       CHECK((read.ok() || absl::IsNotFound(read)));
-      if (must[i]) CHECK(read.ok());
+      if (acknowledged[i]) CHECK(read.ok());
     }
     REQUIRE(store->RemovePartition(kApp).ok());
     REQUIRE(store->Collect(absl::Now()).ok());

@@ -209,6 +209,7 @@ absl::Status Upload::State::Commit() {
   absl::MutexLock lock(&core.mu);
   FinishUpload(core, partition, id, ref.size_bytes, lease);
   complete = true;
+  file.reset();
   return absl::OkStatus();
 }
 
