@@ -16,8 +16,9 @@ class OpSupport {
   // validated: descriptors and attributes are complete.
   virtual bool Claims(const modeld::Graph& graph, const Operation& operation) const = 0;
 
-  // True when `next`, elementwise over `node`'s only output, may become `node`'s last post-op: it then runs on
-  // the result before it is stored.
+  // True when `next`, elementwise over `node`'s only output, may become `node`'s last post-op: it then runs
+  // on the result before it is stored. Of `graph` only the values may be looked at. A Binary's other operand
+  // may be asked for twice: as it is before it is broadcast, then spread out.
   virtual bool Fuses(const Graph& graph, const Node& node, const PostOp& next) const = 0;
 };
 
