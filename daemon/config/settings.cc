@@ -1,0 +1,188 @@
+#include "daemon/config/settings.h"
+
+#include <algorithm>
+
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "base/status.h"
+#include "daemon/config/units.h"
+
+namespace modeld {
+namespace {
+
+using K = SettingKind;
+
+// The lambdas have no state: each decays to the function pointer that SettingPlace holds.
+#define PLACE(type, member) [](Config& c) -> type& { return c.member; }
+
+const Setting kSettings[] = {
+    {"paths.cache_dir", "MODELD_CACHE_DIR", "--cache-dir", K::kPath, PLACE(std::string, store.cache_dir),
+     "folder of the models' bytes; may be wiped at any time"},
+    {"paths.state_dir", "MODELD_STATE_DIR", "--state-dir", K::kPath, PLACE(std::string, store.state_dir),
+     "folder of the catalogue"},
+    {"paths.runtime_dir", "MODELD_RUNTIME_DIR", "--runtime-dir", K::kPath, PLACE(std::string, runtime_dir),
+     "folder of the sockets, the user's alone (0700)"},
+
+    {"log.level", "MODELD_LOG", "--log", K::kChoice, PLACE(std::string, log_level),
+     "what is logged; only debug and trace may hold private things (keys, web origins)",
+     "trace,debug,info,warning,error,off"},
+    {"log.target", "MODELD_LOG_TARGET", "--log-target", K::kChoice, PLACE(std::string, log_target),
+     "where the log goes; auto: the journal when that is where stderr leads, else stderr",
+     "auto,stderr,journal"},
+
+    {"identity.brokers", "MODELD_BROKERS", "--brokers", K::kList,
+     PLACE(std::vector<std::string>, identity.brokers),
+     "programs that speak for web partitions: paths of executables, or app:ID of a flatpak or snap"},
+    {"identity.admins", "MODELD_ADMINS", "--admins", K::kList,
+     PLACE(std::vector<std::string>, identity.admins),
+     "programs that may see and control everything: paths of executables"},
+
+    {"daemon.idle_exit", "MODELD_IDLE_EXIT", "--idle-exit", K::kDuration, PLACE(absl::Duration, idle_exit),
+     "end when nobody was connected for so long (at least a second); -1: never"},
+    {"daemon.shutdown_grace", "MODELD_SHUTDOWN_GRACE", "--shutdown-grace", K::kDuration,
+     PLACE(absl::Duration, shutdown_grace), "when told to end, let running calls finish for so long"},
+
+    {"engine.device", "MODELD_DEVICE", "--device", K::kText, PLACE(std::string, device),
+     "device of contexts that name none; empty: the best"},
+    {"engine.runs", "MODELD_MAX_RUNS", "--max-runs", K::kCount, PLACE(uint32_t, limits.max_concurrent_runs),
+     "executions at once; 0: one per core"},
+    {"engine.compiles", "MODELD_MAX_COMPILES", "--max-compiles", K::kCount,
+     PLACE(uint32_t, limits.max_concurrent_compiles), "compilations at once; 0: half of the cores"},
+    {"engine.queue", "MODELD_MAX_QUEUE", "--max-queue", K::kCount, PLACE(uint32_t, limits.max_queued_runs),
+     "executions that may wait; past it calls are refused", "", 1},
+    {"engine.arena_bytes", "MODELD_MAX_ARENA_BYTES", "--max-arena-bytes", K::kBytes,
+     PLACE(uint64_t, limits.max_arena_bytes), "intermediate memory of one execution"},
+
+    {"limits.sessions", "MODELD_MAX_SESSIONS", "--max-sessions", K::kCount,
+     PLACE(uint32_t, sessions.max_sessions), "connections at once", "", 1},
+    {"limits.sessions_per_app", "MODELD_MAX_SESSIONS_PER_APP", "--max-sessions-per-app", K::kCount,
+     PLACE(uint32_t, sessions.max_sessions_per_app), "connections of one app at once", "", 1},
+    {"limits.contexts", "MODELD_MAX_CONTEXTS", "--max-contexts", K::kCount,
+     PLACE(uint32_t, limits.max_contexts), "contexts of one session", "", 1},
+    {"limits.graphs", "MODELD_MAX_GRAPHS", "--max-graphs", K::kCount, PLACE(uint32_t, limits.max_graphs),
+     "graphs of one session", "", 1},
+    {"limits.tensors", "MODELD_MAX_TENSORS", "--max-tensors", K::kCount, PLACE(uint32_t, limits.max_tensors),
+     "tensors of one session", "", 1},
+    {"limits.tensor_bytes", "MODELD_MAX_TENSOR_BYTES", "--max-tensor-bytes", K::kBytes,
+     PLACE(uint64_t, limits.graph.max_tensor_bytes), "bytes of one tensor"},
+    {"limits.session_tensor_bytes", "MODELD_MAX_SESSION_TENSOR_BYTES", "--max-session-tensor-bytes",
+     K::kBytes, PLACE(uint64_t, limits.max_session_tensor_bytes), "bytes of one session's tensors together"},
+    {"limits.uploads", "MODELD_MAX_UPLOADS", "--max-uploads", K::kCount, PLACE(uint32_t, limits.max_uploads),
+     "open uploads of one session", "", 1},
+    {"limits.calls", "MODELD_MAX_CALLS", "--max-calls", K::kCount, PLACE(uint32_t, limits.max_calls),
+     "calls of one session in flight", "", 1},
+
+    {"storage.min_free_bytes", "MODELD_MIN_FREE_BYTES", "--min-free-bytes", K::kBytes,
+     PLACE(uint64_t, store.min_free_bytes),
+     "uploads are refused when the disk would have less room than this left"},
+    {"storage.staged_bytes", "MODELD_MAX_STAGED_BYTES", "--max-staged-bytes", K::kBytes,
+     PLACE(uint64_t, store.max_staged_bytes_per_partition),
+     "uploads that one partition may hold without storing a model"},
+    {"storage.staged_max_age", "MODELD_STAGED_MAX_AGE", "--staged-max-age", K::kDuration,
+     PLACE(absl::Duration, store.staged_max_age),
+     "unfinished uploads that nobody goes on with are kept for so long"},
+    {"storage.presented_max_age", "MODELD_PRESENTED_MAX_AGE", "--presented-max-age", K::kDuration,
+     PLACE(absl::Duration, store.presented_max_age),
+     "finished uploads that no model names are kept for so long"},
+};
+#undef PLACE
+
+absl::Status Wrong(absl::string_view text, absl::string_view message) {
+  return absl::InvalidArgumentError(absl::StrCat("\"", text, "\" ", message));
+}
+
+absl::StatusOr<std::string> ReadPath(const std::string& text, const std::string& home) {
+  if (absl::StartsWith(text, "~/") && !home.empty()) return absl::StrCat(home, text.substr(1));
+  if (!absl::StartsWith(text, "/")) return Wrong(text, "is not an absolute path");
+  return text;
+}
+
+absl::StatusOr<std::string> ReadString(const Setting& setting, const std::string& text,
+                                       const std::string& home) {
+  if (setting.kind == K::kPath) return ReadPath(text, home);
+  if (setting.kind == K::kChoice) {
+    const std::vector<absl::string_view> choices = absl::StrSplit(setting.choices, ',');
+    if (std::find(choices.begin(), choices.end(), text) == choices.end()) {
+      return Wrong(text, absl::StrCat("is none of ", absl::StrJoin(choices, ", ")));
+    }
+  }
+  return text;
+}
+
+absl::StatusOr<uint32_t> ReadCount(const Setting& setting, const std::string& text) {
+  uint32_t count = 0;
+  if (!absl::SimpleAtoi(text, &count)) return Wrong(text, "is not a whole number from 0 to 4294967295");
+  if (count < setting.at_least) return Wrong(text, absl::StrCat("is less than ", setting.at_least));
+  return count;
+}
+
+absl::StatusOr<std::vector<std::string>> ReadList(const std::vector<std::string>& values,
+                                                  const std::string& home) {
+  std::vector<std::string> list;
+  for (const std::string& value : values) {
+    if (absl::StartsWith(value, "app:")) {
+      list.push_back(value);
+    } else {
+      MODELD_ASSIGN_OR_RETURN(std::string path, ReadPath(value, home));
+      list.push_back(std::move(path));
+    }
+  }
+  return list;
+}
+
+template <typename T>
+absl::Status Set(T& place, absl::StatusOr<T> value) {
+  if (!value.ok()) return value.status();
+  place = *std::move(value);
+  return absl::OkStatus();
+}
+
+template <typename... F>
+struct Overload : F... {
+  using F::operator()...;
+};
+
+}  // namespace
+
+std::span<const Setting> AllSettings() {
+  return kSettings;
+}
+
+const Setting* FindSetting(absl::string_view name) {
+  const auto* row = std::find_if(std::begin(kSettings), std::end(kSettings),
+                                 [&](const Setting& s) { return s.name == name; });
+  return row == std::end(kSettings) ? nullptr : row;
+}
+
+absl::Status AssignSetting(const Setting& setting, const std::vector<std::string>& values,
+                           const std::string& home, Config& config) {
+  if (setting.kind != K::kList && values.size() != 1)
+    return absl::InvalidArgumentError("one value is wanted");
+  return std::visit(
+      Overload{
+          [&](std::string& (*at)(Config&)) { return Set(at(config), ReadString(setting, values[0], home)); },
+          [&](uint32_t& (*at)(Config&)) { return Set(at(config), ReadCount(setting, values[0])); },
+          [&](uint64_t& (*at)(Config&)) { return Set(at(config), ParseBytes(values[0])); },
+          [&](absl::Duration& (*at)(Config&)) { return Set(at(config), ParseDuration(values[0])); },
+          [&](std::vector<std::string>& (*at)(Config&)) { return Set(at(config), ReadList(values, home)); },
+      },
+      setting.place);
+}
+
+std::string ShowSetting(const Setting& setting, const Config& config) {
+  Config copy = config;  // the places are of a Config that may be written
+  return std::visit(
+      Overload{
+          [&](std::string& (*at)(Config&)) { return at(copy); },
+          [&](uint32_t& (*at)(Config&)) { return absl::StrCat(at(copy)); },
+          [&](uint64_t& (*at)(Config&)) { return PrintBytes(at(copy)); },
+          [&](absl::Duration& (*at)(Config&)) { return PrintDuration(at(copy)); },
+          [&](std::vector<std::string>& (*at)(Config&)) { return absl::StrJoin(at(copy), ","); },
+      },
+      setting.place);
+}
+
+}  // namespace modeld
