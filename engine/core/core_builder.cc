@@ -103,8 +103,9 @@ ValueId CoreBuilder::Apply(Comparison comparison, ValueId a, ValueId b) {
 }
 
 ValueId CoreBuilder::SelectIf(ValueId condition, ValueId a, ValueId b) {
-  std::tie(a, b) = Align(a, b);
-  const std::optional<Shape> common = BroadcastShapes(shape(condition), shape(a));
+  assert(type(a) == type(b));
+  std::optional<Shape> common = BroadcastShapes(shape(a), shape(b));
+  if (common) common = BroadcastShapes(shape(condition), *common);
   assert(common.has_value());
   condition = BroadcastTo(condition, *common);
   a = BroadcastTo(a, *common);
@@ -139,17 +140,20 @@ ValueId CoreBuilder::MeanAlong(ValueId x, std::vector<uint32_t> axes) {
 }
 
 ValueId CoreBuilder::MatMul(ValueId a, ValueId b) {
-  const auto batch_of = [&](ValueId v) { return Shape(shape(v).begin(), shape(v).end() - 2); };
-  const auto stretched = [&](ValueId v, Shape batch) {
-    batch.insert(batch.end(), shape(v).end() - 2, shape(v).end());
-    return BroadcastTo(v, batch);
-  };
-  const std::optional<Shape> batch = BroadcastShapes(batch_of(a), batch_of(b));
+  const Shape shape_a = shape(a);
+  const Shape shape_b = shape(b);
+  const std::optional<Shape> batch = BroadcastShapes(std::span(shape_a).first(shape_a.size() - 2),
+                                                     std::span(shape_b).first(shape_b.size() - 2));
   assert(batch.has_value());
-  a = stretched(a, *batch);
-  b = stretched(b, *batch);
+  const auto stretched = [&](ValueId v, const Shape& matrix) {
+    Shape to = *batch;
+    to.insert(to.end(), matrix.end() - 2, matrix.end());
+    return BroadcastTo(v, to);
+  };
+  a = stretched(a, shape_a);
+  b = stretched(b, shape_b);
   TensorDescriptor output = descriptor(a);
-  output.shape.back() = shape(b).back();
+  output.shape.back() = shape_b.back();
   return AddOne(Contraction{}, {a, b}, std::move(output));
 }
 
@@ -163,8 +167,9 @@ ValueId CoreBuilder::PoolTo(const Pool& op, ValueId input, Shape output_shape) {
 
 ValueId CoreBuilder::GatherAlong(ValueId data, ValueId indices, uint32_t axis) {
   Shape output = shape(data);
+  const Shape replacement = shape(indices);
   output.erase(output.begin() + axis);
-  output.insert(output.begin() + axis, shape(indices).begin(), shape(indices).end());
+  output.insert(output.begin() + axis, replacement.begin(), replacement.end());
   return AddOne(Gather{axis}, {data, indices}, {type(data), std::move(output)});
 }
 

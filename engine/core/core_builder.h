@@ -28,9 +28,10 @@ class CoreBuilder {
   // What nodes added from now on are called in messages.
   void set_label(std::string label) { label_ = std::move(label); }
 
-  const TensorDescriptor& descriptor(ValueId value) const { return graph_.values[value].descriptor; }
-  const Shape& shape(ValueId value) const { return descriptor(value).shape; }
-  DataType type(ValueId value) const { return descriptor(value).data_type; }
+  // By value: a reference would dangle as soon as another value is added.
+  TensorDescriptor descriptor(ValueId value) const { return graph_.values[value].descriptor; }
+  Shape shape(ValueId value) const { return graph_.values[value].descriptor.shape; }
+  DataType type(ValueId value) const { return graph_.values[value].descriptor.data_type; }
 
   // A value that is not yet written: an input of the graph.
   ValueId AddValue(TensorDescriptor descriptor);

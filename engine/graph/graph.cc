@@ -1,13 +1,14 @@
 #include "engine/graph/graph.h"
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "engine/graph/utf8.h"
 
 namespace modeld {
 
 std::string OperationName(const Operation& operation, size_t index) {
-  if (operation.label.empty()) return absl::StrCat(operation.type, " #", index);
-  return absl::StrCat(operation.type, " \"", absl::Utf8SafeCEscape(operation.label), "\"");
+  const std::string type = EscapedForMessage(operation.type);
+  if (operation.label.empty()) return absl::StrCat(type, " #", index);
+  return absl::StrCat(type, " \"", EscapedForMessage(operation.label), "\"");
 }
 
 std::vector<OperandId> OperandsRead(const Operation& operation) {

@@ -4,15 +4,15 @@
 #include <map>
 #include <variant>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "engine/graph/utf8.h"
 
 namespace modeld {
 namespace {
 
 std::string Quoted(absl::string_view text) {
-  return absl::StrCat("\"", absl::Utf8SafeCEscape(text), "\"");
+  return absl::StrCat("\"", EscapedForMessage(text, text.size()), "\"");
 }
 
 std::string Text(bool value) {

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/strings/escaping.h"
+
 namespace modeld {
 
 bool IsUtf8(absl::string_view text) {
@@ -22,6 +24,17 @@ bool IsUtf8(absl::string_view text) {
     i += extra + 1;
   }
   return true;
+}
+
+std::string EscapedForMessage(absl::string_view text, size_t max_bytes) {
+  // A cut in the middle of a character makes what is left no UTF-8: leave the whole character out.
+  size_t size = text.size();
+  if (size > max_bytes) {
+    for (size = max_bytes; size > 0 && (static_cast<uint8_t>(text[size]) >> 6) == 2; --size) {
+    }
+  }
+  text = text.substr(0, size);
+  return IsUtf8(text) ? absl::Utf8SafeCEscape(text) : absl::CEscape(text);
 }
 
 }  // namespace modeld

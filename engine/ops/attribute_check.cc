@@ -7,12 +7,12 @@
 #include <string>
 #include <variant>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "engine/graph/float16.h"
+#include "engine/graph/utf8.h"
 
 namespace modeld {
 namespace {
@@ -114,7 +114,7 @@ absl::Status CheckString(const InferContext& context, const AttributeSchema& row
     return absl::OkStatus();
   }
   const std::string expected = absl::StrJoin(row.choices, ", ");
-  const std::string found = absl::Utf8SafeCEscape(value);
+  const std::string found = EscapedForMessage(value);
   return context.Error(row.name, absl::StrCat("is \"", found, "\", expected one of ", expected), expected,
                        found);
 }
@@ -204,7 +204,7 @@ absl::Status CheckAttributes(const InferContext& context, const OpSchema& schema
   for (const auto& [name, value] : context.operation().attributes) {
     const AttributeSchema* row = schema.FindAttribute(name);
     if (row == nullptr) {
-      const std::string shown = absl::Utf8SafeCEscape(name.substr(0, 64));
+      const std::string shown = EscapedForMessage(name);
       return context.Error(absl::StrCat("attribute \"", shown, "\""), "is unknown", "", shown);
     }
     MODELD_RETURN_IF_ERROR(CheckValue(context, *row, value));

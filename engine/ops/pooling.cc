@@ -22,8 +22,6 @@ InferResult InferPool(InferContext& c) {
   const std::string& layout = c.String("layout");
   const ImageShape input = ImageShape::Of(c.input().shape, layout);
   if (!c.Has("windowDimensions")) c.SetUints("windowDimensions", {input.height, input.width});
-  // The specification drops the padding when the output's sizes are given.
-  if (c.Has("outputSizes") || !c.Has("padding")) c.SetUints("padding", {0, 0, 0, 0});
   const std::vector<uint32_t> window = c.Uints("windowDimensions");
   const std::vector<uint32_t> padding = c.Uints("padding");
   const std::vector<uint32_t> strides = c.Uints("strides");
@@ -68,7 +66,7 @@ template <core::PoolFunction kFunction>
 OpSchema Row(absl::string_view type, TypeSet types, absl::string_view formula) {
   return {.type = type,
           .operands = {{.name = "input", .types = types, .ranks = Rank(4)}},
-          .attributes = {OptionalUints("windowDimensions", 2, 1), OptionalUints("padding", 4),
+          .attributes = {OptionalUints("windowDimensions", 2, 1), UintsAttribute("padding", {0, 0, 0, 0}),
                          UintsAttribute("strides", {1, 1}, 1), UintsAttribute("dilations", {1, 1}, 1),
                          ChoiceAttribute("layout", {"nchw", "nhwc"}),
                          ChoiceAttribute("outputShapeRounding", {"floor", "ceil"}),

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/checked_math.h"
 #include "base/status.h"
@@ -27,7 +26,7 @@ absl::Status GraphError(absl::string_view field, absl::string_view message, std:
 }
 
 std::string Quoted(absl::string_view name) {
-  return absl::StrCat("\"", absl::Utf8SafeCEscape(name.substr(0, 64)), "\"");
+  return absl::StrCat("\"", EscapedForMessage(name), "\"");
 }
 
 // One validation. Every id that a step follows has been checked by an earlier one.
