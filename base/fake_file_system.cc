@@ -264,6 +264,10 @@ void FakeFileSystem::Crash(Survival survival, uint64_t seed) {
         size_t grown = node->content.size() - node->synced.size();
         node->content.resize(node->synced.size() + random() % grown);
       }
+      // The size may reach the disk before the bytes do.
+      if (keep_content && random() % 2 == 0) {
+        for (size_t i = node->synced.size(); i < node->content.size(); ++i) node->content[i] = '\0';
+      }
       if (!keep_content) node->content = node->synced;
     }
   }

@@ -119,6 +119,28 @@ TEST_CASE("a crash in the middle of a large upload loses at most the last 16 MiB
   REQUIRE((*upload)->Commit().ok());
 }
 
+TEST_CASE("bytes that were never synced are not trusted after a crash") {
+  std::string bytes = Bytes(1000, 1);
+  for (uint64_t seed = 0; seed < 64; ++seed) {
+    CAPTURE(seed);
+    TestStore store;
+    {
+      std::unique_ptr<Lease> lease = store->NewLease();
+      auto upload = store->OpenUpload(kApp, RefOf(bytes), *lease);
+      REQUIRE((*upload)->Append(0, bytes.substr(0, 700)).ok());
+      store.plan.Arm({.at = 0, .crash = true});
+    }
+    store.Crash(FakeFileSystem::Survival::kRandom, seed);
+    store.Start();
+    std::unique_ptr<Lease> lease = store->NewLease();
+    auto upload = store->OpenUpload(kApp, RefOf(bytes), *lease);
+    REQUIRE(upload.ok());
+    uint64_t at = (*upload)->committed_bytes();
+    REQUIRE((*upload)->Append(at, bytes.substr(at)).ok());
+    CHECK((*upload)->Commit().ok());
+  }
+}
+
 TEST_CASE("a client whose connection broke sends only what it had not finished") {
   TestStore store;
   TestModel model{"graph", {Bytes(100, 1), Bytes(200, 2), Bytes(300, 3)}};
