@@ -23,7 +23,7 @@ struct ServiceLimits {
   uint32_t max_tensors = 4'096;
   uint64_t max_session_tensor_bytes = uint64_t{8} << 30;
   uint32_t max_uploads = 4;
-  uint32_t max_calls = 64;
+  uint32_t max_calls = 32;
   // Memory on its way in through the memory socket: pieces, and bytes together.
   uint32_t max_memories = 64;
   uint64_t max_session_memory_bytes = uint64_t{16} << 30;

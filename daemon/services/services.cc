@@ -27,8 +27,9 @@ namespace {
 // Streams of one connection beyond the calls that a session may have in flight: so that the session's limit
 // answers a client that opens too many, and health checks and reflection have room.
 constexpr int kSpareStreams = 16;
-// Threads for calls, of all sessions. Calls that wait hold one each.
-constexpr int kMaxThreads = 1'024;
+// Threads for calls, of all sessions; a call that waits holds one. More than the streams of all sessions that
+// one app may have, so that no app takes all.
+constexpr int kMaxThreads = 2'048;
 
 uint32_t Cores() {
   return std::max(1u, std::thread::hardware_concurrency());

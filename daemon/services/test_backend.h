@@ -1,0 +1,85 @@
+// A backend that tests can hold up.
+#ifndef MODELD_DAEMON_SERVICES_TEST_BACKEND_H_
+#define MODELD_DAEMON_SERVICES_TEST_BACKEND_H_
+
+#include <atomic>
+#include <memory>
+#include <utility>
+
+#include "absl/synchronization/mutex.h"
+#include "engine/backend/reference/reference_backend.h"
+
+namespace modeld {
+
+// A door that kernels and compilations pass. Open at first. Thread-safe.
+class Gate {
+ public:
+  void Close() {
+    absl::MutexLock lock(&mu_);
+    open_ = false;
+  }
+  void Open() {
+    absl::MutexLock lock(&mu_);
+    open_ = true;
+  }
+  // Counts, then waits until the gate is open.
+  void Pass() {
+    absl::MutexLock lock(&mu_);
+    ++arrived_;
+    mu_.Await(absl::Condition(&open_));
+  }
+  // Waits until `count` have come to the gate.
+  void AwaitArrivals(int count) {
+    const auto enough = [&] { return arrived_ >= count; };
+    absl::MutexLock lock(&mu_);
+    mu_.Await(absl::Condition(&enough));
+  }
+  int arrived() {
+    absl::MutexLock lock(&mu_);
+    return arrived_;
+  }
+
+ private:
+  absl::Mutex mu_;
+  bool open_ = true;
+  int arrived_ = 0;
+};
+
+// The reference backend under the name "gated"; each step passes `steps`, each compilation `compiles`.
+// Thread-safe.
+class GatedBackend : public ReferenceBackend {
+ public:
+  DeviceDescription Describe() const override { return {"gated", "for tests", "gated"}; }
+
+  absl::StatusOr<std::unique_ptr<Program>> Compile(const core::Graph& graph,
+                                                   const CompileOptions& options) const override {
+    compiles.Pass();
+    auto program = ReferenceBackend::Compile(graph, options);
+    if (!program.ok()) return program;
+    for (ProgramStep& step : (*program)->steps) {
+      step.kernel = std::make_unique<GatedKernel>(steps, std::move(step.kernel));
+    }
+    return program;
+  }
+
+  mutable Gate steps, compiles;
+
+ private:
+  class GatedKernel : public Kernel {
+   public:
+    GatedKernel(Gate& gate, std::unique_ptr<const Kernel> inner) : gate_(gate), inner_(std::move(inner)) {}
+    absl::Status Run(const KernelArgs& args) const override {
+      gate_.Pass();
+      return inner_->Run(args);
+    }
+    size_t scratch_bytes() const override { return inner_->scratch_bytes(); }
+
+   private:
+    Gate& gate_;
+    const std::unique_ptr<const Kernel> inner_;
+  };
+};
+
+}  // namespace modeld
+
+#endif  // MODELD_DAEMON_SERVICES_TEST_BACKEND_H_
