@@ -56,6 +56,11 @@ void SessionTable::Clear() {
   for (const auto& [number, session] : all) session->Close();
 }
 
+uint64_t SessionTable::ever() const {
+  absl::MutexLock lock(&mu_);
+  return next_id_ - 1;
+}
+
 absl::StatusOr<std::shared_ptr<Session>> SessionTable::Find(absl::string_view grpc_peer) const {
   int number = -1;
   if (absl::ConsumePrefix(&grpc_peer, "fd:") && absl::SimpleAtoi(grpc_peer, &number)) {

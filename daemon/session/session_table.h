@@ -40,6 +40,9 @@ class SessionTable : public SessionRegistry {
   // Removes all.
   void Clear();
 
+  // How many sessions there have been: tells whether somebody came and went.
+  uint64_t ever() const;
+
   absl::StatusOr<std::shared_ptr<Session>> Find(absl::string_view grpc_peer) const override;
   std::vector<std::shared_ptr<Session>> List() const override;
 

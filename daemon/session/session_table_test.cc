@@ -79,6 +79,7 @@ TEST_CASE("Sessions are listed in the order they came, and all end with the tabl
   second->OnClose([&] { ++ended; });
   table.Clear();
   CHECK(ended == 2);
+  CHECK(table.ever() == 2);
   CHECK(table.List().empty());
 }
 

@@ -1,0 +1,26 @@
+#include "daemon/upkeep.h"
+
+#include <utility>
+
+namespace modeld {
+
+Upkeep::Upkeep(absl::Duration interval, std::function<void()> work)
+    : interval_(interval), work_(std::move(work)), thread_([this] { Loop(); }) {}
+
+Upkeep::~Upkeep() {
+  {
+    absl::MutexLock lock(&mu_);
+    stop_ = true;
+  }
+  thread_.join();
+}
+
+void Upkeep::Loop() {
+  while (true) {
+    work_();
+    absl::MutexLock lock(&mu_);
+    if (mu_.AwaitWithTimeout(absl::Condition(&stop_), interval_)) return;
+  }
+}
+
+}  // namespace modeld
