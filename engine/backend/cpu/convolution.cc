@@ -1,4 +1,5 @@
-// Convolutions: oneDNN in float32, channels-last where it has fast code for that; direct.cc for other types.
+// Convolutions: oneDNN in float32, channels-last where it has fast code for that; direct.cc where it refuses;
+// float16 as float32.
 #include "engine/backend/cpu/convolution.h"
 
 #include <algorithm>
@@ -215,18 +216,14 @@ absl::Status EmitConvTranspose2d(Emitter& emitter, const core::Node& node, const
 }
 
 absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Convolution& op) {
-  switch (emitter.type(node.outputs[0])) {
-    case DataType::kFloat32:
-      return EmitFloat32(emitter, {.node = node, .op = op});
-    case DataType::kFloat16:
-      return EmitThenPostOps(emitter, node, [&](const core::Node& alone) {
-        return EmitInFloat32(emitter, alone, [&](const core::Node& wide) {
-          return EmitFloat32(emitter, {.node = wide, .op = op});
-        });
-      });
-    default:
-      return EmitByLoops(emitter, {.node = node, .op = op});
+  if (emitter.type(node.outputs[0]) == DataType::kFloat32) {
+    return EmitFloat32(emitter, {.node = node, .op = op});
   }
+  return EmitThenPostOps(emitter, node, [&](const core::Node& alone) {
+    return EmitInFloat32(emitter, alone, [&](const core::Node& wide) {
+      return EmitFloat32(emitter, {.node = wide, .op = op});
+    });
+  });
 }
 
 }  // namespace modeld::cpu

@@ -2,50 +2,34 @@
 
 #include <algorithm>
 #include <array>
-#include <type_traits>
 #include <utility>
 
 #include "base/status.h"
-#include "engine/backend/cpu/element.h"
 #include "engine/backend/cpu/loop_kernel.h"
 #include "engine/backend/cpu/threads.h"
 
 namespace modeld::cpu {
 namespace {
 
-// Unsigned, so that integers wrap.
-template <typename T>
-using Sum = std::conditional_t<std::is_floating_point_v<Compute<T>>, float, uint64_t>;
-
-template <typename T>
-Sum<T> Widen(T x) {
-  return static_cast<Sum<T>>(Load(x));
-}
-template <typename T>
-T Narrow(Sum<T> sum) {
-  return Store<T>(static_cast<Compute<T>>(sum));
-}
-
-template <typename T>
 std::unique_ptr<const Kernel> MakeContraction(int64_t batches, int64_t m, int64_t k, int64_t n, int threads) {
   return MakeLoopKernel([=](const KernelArgs& args) {
-    const T* a = InputAs<T>(args, 0);
-    const T* b = InputAs<T>(args, 1);
-    T* out = OutputAs<T>(args);
+    const float* a = InputAs<float>(args, 0);
+    const float* b = InputAs<float>(args, 1);
+    float* out = OutputAs<float>(args);
     ParallelFor(threads, batches * m, batches * m * n, [&](int64_t begin, int64_t end) {
       // Columns are summed side by side, so that the inner loop runs along rows of b.
       constexpr int64_t kColumns = 64;
-      std::array<Sum<T>, kColumns> sums;
+      std::array<float, kColumns> sums;
       for (int64_t row = begin; row < end; ++row) {
-        const T* matrix = b + row / m * k * n;
+        const float* matrix = b + row / m * k * n;
         for (int64_t first = 0; first < n; first += kColumns) {
           const int64_t size = std::min(kColumns, n - first);
-          std::fill_n(sums.begin(), size, Sum<T>{0});
+          std::fill_n(sums.begin(), size, 0.0f);
           for (int64_t i = 0; i < k; ++i) {
-            const Sum<T> x = Widen(a[row * k + i]);
-            for (int64_t j = 0; j < size; ++j) sums[j] += x * Widen(matrix[i * n + first + j]);
+            const float x = a[row * k + i];
+            for (int64_t j = 0; j < size; ++j) sums[j] += x * matrix[i * n + first + j];
           }
-          for (int64_t j = 0; j < size; ++j) out[row * n + first + j] = Narrow<T>(sums[j]);
+          for (int64_t j = 0; j < size; ++j) out[row * n + first + j] = sums[j];
         }
       }
     });
@@ -73,14 +57,13 @@ struct ConvolutionPlan {
 };
 
 // One output element.
-template <typename T>
-T ConvolveAt(const ConvolutionPlan& plan, const T* in, const T* filter, int64_t n, int64_t o, int64_t h,
-             int64_t w) {
+float ConvolveAt(const ConvolutionPlan& plan, const float* in, const float* filter, int64_t n, int64_t o,
+                 int64_t h, int64_t w) {
   const int64_t groups = plan.op.groups;
   const int64_t group = o / (plan.out[1] / groups);
   const int64_t channels = plan.in[1] / groups;
   const int64_t taps = plan.filter[2] * plan.filter[3];
-  Sum<T> sum = 0;
+  float sum = 0;
   for (int64_t kh = 0; kh < plan.filter[2]; ++kh) {
     const int64_t y = plan.InputAt(h, kh, 0);
     if (y < 0) continue;
@@ -92,20 +75,19 @@ T ConvolveAt(const ConvolutionPlan& plan, const T* in, const T* filter, int64_t 
         // Filter [O, C/groups, ..] or, transposed, [C, O/groups, ..].
         const int64_t plane =
             plan.op.transposed ? channel * plan.filter[1] + o % plan.filter[1] : o * plan.filter[1] + c;
-        sum += Widen(in[((n * plan.in[1] + channel) * plan.in[2] + y) * plan.in[3] + x]) *
-               Widen(filter[plane * taps + kh * plan.filter[3] + kw]);
+        sum += in[((n * plan.in[1] + channel) * plan.in[2] + y) * plan.in[3] + x] *
+               filter[plane * taps + kh * plan.filter[3] + kw];
       }
     }
   }
-  return Narrow<T>(sum);
+  return sum;
 }
 
-template <typename T>
 std::unique_ptr<const Kernel> MakeConvolution(const ConvolutionPlan& plan, int threads) {
   return MakeLoopKernel([plan, threads](const KernelArgs& args) {
-    const T* in = InputAs<T>(args, 0);
-    const T* filter = InputAs<T>(args, 1);
-    T* out = OutputAs<T>(args);
+    const float* in = InputAs<float>(args, 0);
+    const float* filter = InputAs<float>(args, 1);
+    float* out = OutputAs<float>(args);
     const int64_t rows = plan.out[0] * plan.out[1] * plan.out[2];
     const int64_t work = rows * plan.out[3] * plan.filter[1];
     ParallelFor(threads, rows, work, [&](int64_t begin, int64_t end) {
@@ -131,10 +113,8 @@ absl::Status EmitDirect(Emitter& emitter, const core::Node& node, const core::Co
   const int64_t n = shape.back();
   const int64_t k = emitter.shape(node.inputs[0]).back();
   const int64_t batches = static_cast<int64_t>(emitter.descriptor(node.outputs[0]).ElementCount()) / (m * n);
-  std::unique_ptr<const Kernel> kernel = DispatchType(emitter.type(node.outputs[0]), [&](auto tag) {
-    return MakeContraction<typename decltype(tag)::type>(batches, m, k, n, emitter.threads());
-  });
-  emitter.Step(std::move(kernel), {a, b}, emitter.DefinePlain(node.outputs[0]));
+  emitter.Step(MakeContraction(batches, m, k, n, emitter.threads()), {a, b},
+               emitter.DefinePlain(node.outputs[0]));
   return absl::OkStatus();
 }
 
@@ -145,10 +125,8 @@ absl::Status EmitDirect(Emitter& emitter, const core::Node& node, const core::Co
   std::ranges::copy(emitter.shape(node.inputs[0]), plan.in.begin());
   std::ranges::copy(emitter.shape(node.inputs[1]), plan.filter.begin());
   std::ranges::copy(emitter.shape(node.outputs[0]), plan.out.begin());
-  std::unique_ptr<const Kernel> kernel = DispatchType(emitter.type(node.outputs[0]), [&](auto tag) {
-    return MakeConvolution<typename decltype(tag)::type>(plan, emitter.threads());
-  });
-  emitter.Step(std::move(kernel), {input, filter}, emitter.DefinePlain(node.outputs[0]));
+  emitter.Step(MakeConvolution(plan, emitter.threads()), {input, filter},
+               emitter.DefinePlain(node.outputs[0]));
   return absl::OkStatus();
 }
 

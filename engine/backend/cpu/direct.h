@@ -1,4 +1,4 @@
-// Products by plain loops, for every type: what oneDNN does not take.
+// float32 products by plain loops: what oneDNN refuses, or would run by plain loops of its own.
 #ifndef MODELD_ENGINE_BACKEND_CPU_DIRECT_H_
 #define MODELD_ENGINE_BACKEND_CPU_DIRECT_H_
 
@@ -8,7 +8,7 @@
 
 namespace modeld::cpu {
 
-// Emit `node`, which has no post-ops, in row-major layout. Floats accumulate in float32, integers wrap.
+// Emit `node`, which has no post-ops, in row-major layout.
 absl::Status EmitDirect(Emitter& emitter, const core::Node& node, const core::Convolution& op);
 absl::Status EmitDirect(Emitter& emitter, const core::Node& node, const core::Contraction& op);
 

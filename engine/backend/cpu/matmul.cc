@@ -1,4 +1,4 @@
-// Matrix products: oneDNN in float32; direct.cc for other types.
+// Matrix products: oneDNN in float32; direct.cc where it refuses; float16 as float32.
 #include <algorithm>
 #include <optional>
 #include <utility>
@@ -126,18 +126,11 @@ absl::Status EmitFloat32(Emitter& emitter, const core::Node& node, const core::C
 }  // namespace
 
 absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Contraction& op) {
-  switch (emitter.type(node.outputs[0])) {
-    case DataType::kFloat32:
-      return EmitFloat32(emitter, node, op);
-    case DataType::kFloat16:
-      return EmitThenPostOps(emitter, node, [&](const core::Node& alone) {
-        return EmitInFloat32(emitter, alone,
-                             [&](const core::Node& wide) { return EmitFloat32(emitter, wide, op); });
-      });
-    default:
-      return EmitThenPostOps(emitter, node,
-                             [&](const core::Node& alone) { return EmitDirect(emitter, alone, op); });
-  }
+  if (emitter.type(node.outputs[0]) == DataType::kFloat32) return EmitFloat32(emitter, node, op);
+  return EmitThenPostOps(emitter, node, [&](const core::Node& alone) {
+    return EmitInFloat32(emitter, alone,
+                         [&](const core::Node& wide) { return EmitFloat32(emitter, wide, op); });
+  });
 }
 
 }  // namespace modeld::cpu

@@ -1,5 +1,5 @@
-// Pooling, for all types, channels-last or row-major. oneDNN's pooling is no faster here and its maximum
-// skips NaN.
+// Pooling, the maximum for all types, channels-last or row-major. oneDNN's pooling is no faster here and its
+// maximum skips NaN.
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -48,10 +48,8 @@ template <typename T, PoolFunction kFunction>
 struct Pooler {
   using Value = Compute<T>;
   static constexpr bool kIsFloat = std::is_floating_point_v<Value>;
-  // Integer averages and norms are exact in 64 bits.
-  using Accumulator = std::conditional_t<
-      kFunction == PoolFunction::kMax, Value,
-      std::conditional_t<kIsFloat, float, std::conditional_t<std::is_signed_v<Value>, int64_t, uint64_t>>>;
+  static_assert(kIsFloat || kFunction == PoolFunction::kMax);
+  using Accumulator = Value;
 
   static constexpr Accumulator Start() {
     if constexpr (kFunction != PoolFunction::kMax) return 0;
@@ -156,15 +154,16 @@ absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Pool& op
   std::unique_ptr<const Kernel> kernel =
       DispatchType(emitter.type(input), [&](auto tag) -> std::unique_ptr<const Kernel> {
         using T = typename decltype(tag)::type;
-        switch (op.function) {
-          case PoolFunction::kAverage:
+        // The core set averages floats only.
+        if constexpr (std::is_floating_point_v<Compute<T>>) {
+          if (op.function == PoolFunction::kAverage) {
             return MakePoolKernel<Pooler<T, PoolFunction::kAverage>, T>(plan, emitter.threads());
-          case PoolFunction::kMax:
-            return MakePoolKernel<Pooler<T, PoolFunction::kMax>, T>(plan, emitter.threads());
-          case PoolFunction::kL2:
-            break;
+          }
+          if (op.function == PoolFunction::kL2) {
+            return MakePoolKernel<Pooler<T, PoolFunction::kL2>, T>(plan, emitter.threads());
+          }
         }
-        return MakePoolKernel<Pooler<T, PoolFunction::kL2>, T>(plan, emitter.threads());
+        return MakePoolKernel<Pooler<T, PoolFunction::kMax>, T>(plan, emitter.threads());
       });
   emitter.Step(std::move(kernel), {value}, emitter.Define(output, layout));
   return absl::OkStatus();
