@@ -112,11 +112,13 @@ absl::Status DnnlKernel::RunWith(ArgumentSet& set, const KernelArgs& args) const
 }
 
 absl::Status DnnlKernel::Run(const KernelArgs& args) const {
-  MODELD_ASSIGN_OR_RETURN(std::unique_ptr<ArgumentSet> set, Acquire());
-  absl::Status status = CatchDnnl("execution", [&] { return RunWith(*set, args); });
-  absl::MutexLock lock(&mu_);
-  free_.push_back(std::move(set));
-  return status;
+  return CatchDnnl("execution", [&]() -> absl::Status {
+    MODELD_ASSIGN_OR_RETURN(std::unique_ptr<ArgumentSet> set, Acquire());
+    absl::Status status = RunWith(*set, args);
+    absl::MutexLock lock(&mu_);
+    free_.push_back(std::move(set));
+    return status;
+  });
 }
 
 dnnl::memory::desc DescriptorOf(const Shape& shape, const Layout& layout) {
