@@ -1,9 +1,11 @@
 // Many threads at once: storing, fetching, deleting, collecting, checking.
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <random>
 #include <thread>
 
+#include "storage/digest_locks.h"
 #include "storage/test_store.h"
 
 namespace modeld::storage {
@@ -89,6 +91,23 @@ TEST_CASE("threads that map one blob for the first time share one mapping") {
   }
   for (std::thread& thread : threads) thread.join();
   for (const Region& region : regions) CHECK(region.owner() == regions[0].owner());
+}
+
+TEST_CASE("a digest's lock keeps threads apart") {
+  DigestLocks locks;
+  int inside = 0, worst = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 200; ++i) {
+        DigestLocks::Guard guard(locks, Digest::Of("same"));
+        worst = std::max(worst, ++inside);
+        --inside;
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK(worst == 1);
 }
 
 }  // namespace

@@ -58,12 +58,13 @@ class Upload {
   // Bytes that have arrived: where the next Append() goes on.
   uint64_t committed_bytes() const;
 
-  // Takes the next bytes; `offset` must equal committed_bytes(). Bytes sent before are never taken again: a client
-  // that does not know what arrived asks committed_bytes(). On error nothing is taken, and the upload goes on from
-  // committed_bytes(), which a failed sync may have put back. Every 16 MiB are made durable on the way. An upload of
-  // a blob that the partition has got meanwhile has all its bytes from the start.
+  // Takes the next bytes; `offset` must equal committed_bytes(). Bytes sent before are never taken again: a
+  // client that does not know what arrived asks committed_bytes(). On error nothing is taken, and the upload
+  // goes on from committed_bytes(), which a failed sync may have put back. Every 16 MiB are made durable on
+  // the way. An upload of a blob that the partition has got meanwhile has all its bytes from the start.
   // OUT_OF_RANGE: another offset, or more bytes than the blob has. RESOURCE_EXHAUSTED: the disk is full.
-  // FAILED_PRECONDITION: the cache folder is read-only, or the upload has ended. UNAVAILABLE: the disk failed.
+  // FAILED_PRECONDITION: the cache folder is read-only, or the upload has ended. UNAVAILABLE: the disk
+  // failed.
   absl::Status Append(uint64_t offset, absl::string_view bytes);
 
   // Ends the upload: verifies the digest and makes the blob visible to the partition through the lease. Takes

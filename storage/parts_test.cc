@@ -1,11 +1,8 @@
-// The small parts beneath the store: text rules, blob files, index, digest locks.
-#include <algorithm>
+// The small parts beneath the store: text rules, blob files, index.
 #include <catch2/catch.hpp>
-#include <thread>
 
 #include "base/fake_file_system.h"
 #include "storage/blob_files.h"
-#include "storage/digest_locks.h"
 #include "storage/index.h"
 #include "storage/text_rules.h"
 
@@ -187,23 +184,6 @@ TEST_CASE("the index sees a model's blobs again when its record comes after its 
   index.Apply(drop);
   CHECK_FALSE(index.Sees(p, blob.digest));
   CHECK(index.references().empty());
-}
-
-TEST_CASE("a digest's lock keeps threads apart") {
-  DigestLocks locks;
-  int inside = 0, worst = 0;
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([&] {
-      for (int i = 0; i < 200; ++i) {
-        DigestLocks::Guard guard(locks, Digest::Of("same"));
-        worst = std::max(worst, ++inside);
-        --inside;
-      }
-    });
-  }
-  for (std::thread& thread : threads) thread.join();
-  CHECK(worst == 1);
 }
 
 }  // namespace
