@@ -24,8 +24,8 @@ namespace modeld {
 namespace {
 
 constexpr absl::Duration kUpkeepInterval = absl::Minutes(1);
-// For gRPC to send the last answers, after everything was cancelled.
-constexpr std::chrono::seconds kLastAnswers{2};
+// For gRPC to send the last answers. It waits that long for any client that keeps an idle connection.
+constexpr std::chrono::milliseconds kLastAnswers{300};
 
 // Numbers for connections, out of the way of ordinary descriptors.
 Listener::NumberRange NumbersWithin(int max_descriptors) {
