@@ -137,46 +137,6 @@ absl::Status DefineOutputs(const onnx::GraphProto& graph, ImportContext& context
   return absl::OkStatus();
 }
 
-// Drops operations and constants that no output needs: exporters leave dead branches, and WebNN refuses
-// constants that nothing reads. Inputs stay.
-void DropUnused(Graph& graph) {
-  std::vector<bool> needed(graph.operands.size(), false);
-  for (const GraphOutput& output : graph.outputs) needed[output.operand.value] = true;
-  for (OperandId input : graph.inputs) needed[input.value] = true;
-  std::vector<Operation> kept;
-  for (auto operation = graph.operations.rbegin(); operation != graph.operations.rend(); ++operation) {
-    bool wanted = false;
-    for (OperandId output : operation->outputs) wanted |= needed[output.value];
-    if (!wanted) continue;
-    for (OperandId output : operation->outputs) needed[output.value] = true;
-    for (OperandId input : operation->inputs) needed[input.value] = true;
-    for (const auto& [name, value] : operation->attributes) {
-      if (const auto* operand = std::get_if<OperandId>(&value)) needed[operand->value] = true;
-    }
-    kept.push_back(std::move(*operation));
-  }
-  graph.operations.assign(std::make_move_iterator(kept.rbegin()), std::make_move_iterator(kept.rend()));
-
-  std::vector<OperandId> renumbered(graph.operands.size());
-  std::vector<Operand> operands;
-  for (size_t i = 0; i < graph.operands.size(); ++i) {
-    if (!needed[i]) continue;
-    renumbered[i] = {static_cast<uint32_t>(operands.size())};
-    operands.push_back(std::move(graph.operands[i]));
-  }
-  graph.operands = std::move(operands);
-  const auto renumber = [&](OperandId& id) { id = renumbered[id.value]; };
-  for (OperandId& input : graph.inputs) renumber(input);
-  for (GraphOutput& output : graph.outputs) renumber(output.operand);
-  for (Operation& operation : graph.operations) {
-    for (OperandId& input : operation.inputs) renumber(input);
-    for (OperandId& output : operation.outputs) renumber(output);
-    for (auto& [name, value] : operation.attributes) {
-      if (auto* operand = std::get_if<OperandId>(&value)) renumber(*operand);
-    }
-  }
-}
-
 }  // namespace
 
 const Converter* FindConverter(absl::string_view op_type) {
@@ -213,8 +173,11 @@ absl::StatusOr<ImportedModel> ImportOnnx(const std::string& path, const ImportOp
     MODELD_RETURN_IF_ERROR(converter->convert(node_context));
   }
   MODELD_RETURN_IF_ERROR(DefineOutputs(model->graph(), context));
-  DropUnused(context.graph());
-  MODELD_ASSIGN_OR_RETURN(imported.graph, Validate(std::move(context.graph()), options.limits));
+  // Exporters leave dead branches, and WebNN refuses what no output needs. Inputs stay: they are the model's
+  // interface.
+  MODELD_ASSIGN_OR_RETURN(
+      imported.graph,
+      Validate(WithoutUnreachable(std::move(context.graph()), /*keep_inputs=*/true), options.limits));
   return imported;
 }
 
