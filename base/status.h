@@ -10,18 +10,18 @@
 #include "absl/strings/string_view.h"
 
 // Returns from the enclosing function when `expr`, a Status, is not OK.
-#define MODELD_RETURN_IF_ERROR(expr)                                    \
-  do {                                                                  \
-    if (::absl::Status modeld_status = (expr); !modeld_status.ok()) {   \
-      return modeld_status;                                             \
-    }                                                                   \
+#define MODELD_RETURN_IF_ERROR(expr)                                  \
+  do {                                                                \
+    if (::absl::Status modeld_status = (expr); !modeld_status.ok()) { \
+      return modeld_status;                                           \
+    }                                                                 \
   } while (false)
 
 // MODELD_ASSIGN_OR_RETURN(auto x, F()): x gets the value of F(), a StatusOr; an error returns.
 #define MODELD_ASSIGN_OR_RETURN(lhs, expr) \
   MODELD_ASSIGN_OR_RETURN_IMPL(MODELD_STATUS_CONCAT(modeld_statusor_, __LINE__), lhs, expr)
-#define MODELD_ASSIGN_OR_RETURN_IMPL(statusor, lhs, expr) \
-  auto statusor = (expr);                                 \
+#define MODELD_ASSIGN_OR_RETURN_IMPL(statusor, lhs, expr)  \
+  auto statusor = (expr);                                  \
   if (!statusor.ok()) return std::move(statusor).status(); \
   lhs = *std::move(statusor)
 #define MODELD_STATUS_CONCAT(a, b) MODELD_STATUS_CONCAT_IMPL(a, b)

@@ -11,9 +11,10 @@
 
 namespace modeld {
 
-// Lowers and compiles `graph` for `backend`. Requires: `graph` came out of Validate (engine/ops/validate.h) and every
-// constant's bytes are present. Thread-safe. Errors: INVALID_ARGUMENT (a constant's bytes are missing or of the wrong
-// size), UNIMPLEMENTED (an operation that the device cannot run, named), RESOURCE_EXHAUSTED, INTERNAL.
+// Lowers and compiles `graph` for `backend`. Requires: `graph` came out of Validate (engine/ops/validate.h)
+// and every constant's bytes are present. Thread-safe. Errors: INVALID_ARGUMENT (a constant's bytes are
+// missing or of the wrong size), UNIMPLEMENTED (an operation that the device cannot run, named),
+// RESOURCE_EXHAUSTED, INTERNAL.
 absl::StatusOr<std::shared_ptr<const Program>> CompileGraph(const Graph& graph, const Backend& backend,
                                                             const CompileOptions& options);
 

@@ -40,9 +40,9 @@ class Backend : public core::OpSupport {
  public:
   virtual DeviceDescription Describe() const = 0;
 
-  // Compiles a verified core graph whose Native nodes and post-ops this backend accepted. Constants are borrowed through
-  // their Regions, not copied, unless packed. UNIMPLEMENTED (naming the node) when a node cannot run here; a
-  // program that was compiled never fails for that reason.
+  // Compiles a verified core graph whose Native nodes and post-ops this backend accepted. Constants are
+  // borrowed through their Regions, not copied, unless packed. UNIMPLEMENTED (naming the node) when a node
+  // cannot run here; a program that was compiled never fails for that reason.
   virtual absl::StatusOr<std::unique_ptr<Program>> Compile(const core::Graph& graph,
                                                            const CompileOptions& options) const = 0;
 };

@@ -130,8 +130,7 @@ TEST_CASE("MobileNetV2 gives the expected numbers") {
   if (!folder) return;
   ForEachBackend([&](const Backend& backend, const CompileOptions& options) {
     Runner runner(*folder + "/model.onnx", backend, options);
-    CheckClose(runner.Run(Read(*folder + "/input.npy").bytes),
-               Floats(Read(*folder + "/expected.npy").bytes));
+    CheckClose(runner.Run(Read(*folder + "/input.npy").bytes), Floats(Read(*folder + "/expected.npy").bytes));
   });
 }
 
