@@ -1,6 +1,8 @@
 #include "client/cpp/fake_daemon.h"
 
 #include <fcntl.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 #include <grpcpp/server.h>
 #include <grpcpp/server_builder.h>
 #include <grpcpp/server_context.h>
@@ -133,7 +135,14 @@ struct FakeDaemon::State : v1::ContextService::Service,
     return handle;
   }
   static std::string ModelIdOf(const v1::Graph& graph) {
-    return std::string(Digest::Of(graph.SerializeAsString()).bytes());
+    std::string bytes;
+    {
+      google::protobuf::io::StringOutputStream stream(&bytes);
+      google::protobuf::io::CodedOutputStream coded(&stream);
+      coded.SetSerializationDeterministic(true);
+      graph.SerializeToCodedStream(&coded);
+    }
+    return std::string(Digest::Of(bytes).bytes());
   }
 
   // ContextService.

@@ -1,0 +1,87 @@
+#include "tools/modelctl/app.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+
+#include "absl/strings/str_split.h"
+#include "tools/modelctl/completion.h"
+#include "tools/modelctl/verb.h"
+
+namespace modeld::tools {
+namespace {
+
+constexpr char kDescription[] = "Shows and controls modeld, the local model-management daemon.";
+constexpr char kFooter[] =
+    "Exit codes: 0 ok; 1 failure; 2 usage; 3 not found; 4 daemon unreachable; 5 no space or quota;\n"
+    "6 verification failed; 7 permission; 8 busy; 130 interrupted.";
+
+absl::Status PrintCompletion(Environment& environment);
+
+Action DefineCompletion(CLI::App&) {
+  return PrintCompletion;
+}
+
+constexpr Verb kCompletion[] = {
+    {"completion bash", "Print a completion script: source <(modelctl completion bash)", DefineCompletion}};
+
+// The groups, for their help.
+constexpr std::pair<const char*, const char*> kGroups[] = {
+    {"config", "The daemon's settings"},
+    {"partition", "Whose models there are"},
+    {"completion", "Scripts that complete modelctl's command line"},
+};
+
+// Adds global options and all verbs; parsing puts the chosen verb's action into `chosen`.
+void Define(CLI::App& app, GlobalOptions& options, Action& chosen) {
+  app.name("modelctl");
+  app.require_subcommand(1);
+  app.footer(kFooter);
+  app.add_option("--host", options.host,
+                 "The daemon's socket: unix:///path (else MODELD_HOST, else the usual place)");
+  app.add_option("--partition", options.partition, "Act on this partition: app:<id> or web:<site>|<origin>");
+  app.add_flag("--json", options.json, "Print one JSON object");
+  app.add_flag("-q,--quiet", options.quiet, "Say nothing beside data; lists are ids only");
+  for (const auto& [name, help] : kGroups) {
+    app.add_subcommand(name, help)->require_subcommand(1)->fallthrough();
+  }
+  for (const auto& family : {DaemonVerbs(), TransferVerbs(), ModelVerbs(), RunVerbs(), HousekeepingVerbs(),
+                             std::span<const Verb>(kCompletion)}) {
+    for (const Verb& verb : family) {
+      const std::vector<std::string> words = absl::StrSplit(verb.name, ' ');
+      CLI::App* parent = words.size() == 1 ? &app : app.get_subcommand(words[0]);
+      CLI::App* command = parent->add_subcommand(words.back(), verb.help);
+      command->fallthrough();
+      command->callback([&chosen, action = verb.define(*command)] { chosen = action; });
+    }
+  }
+}
+
+absl::Status PrintCompletion(Environment& environment) {
+  CLI::App app(kDescription);
+  GlobalOptions options;
+  Action chosen;
+  Define(app, options, chosen);
+  environment.out() << BashCompletion(app);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+ExitCode RunCommandLine(const std::vector<std::string>& arguments, Environment& environment) {
+  CLI::App app(kDescription);
+  Action chosen;
+  Define(app, environment.options(), chosen);
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    app.parse(reversed);
+  } catch (const CLI::ParseError& error) {
+    // Help is an "error" of CLI11 with exit code 0.
+    return app.exit(error, environment.out(), environment.err()) == 0 ? ExitCode::kOk : ExitCode::kUsage;
+  }
+  const absl::Status status = chosen(environment);
+  environment.out() << std::flush;
+  if (!status.ok()) environment.err() << "modelctl: " << status.message() << "\n";
+  return ExitCodeOf(status);
+}
+
+}  // namespace modeld::tools

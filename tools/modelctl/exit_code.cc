@@ -1,0 +1,43 @@
+#include "tools/modelctl/exit_code.h"
+
+#include <utility>
+
+#include "absl/strings/cord.h"
+#include "client/cpp/status.h"
+
+namespace modeld::tools {
+namespace {
+
+constexpr absl::string_view kUsageUrl = "modelctl/usage";
+
+constexpr std::pair<absl::StatusCode, ExitCode> kCodes[] = {
+    {absl::StatusCode::kOk, ExitCode::kOk},
+    {absl::StatusCode::kNotFound, ExitCode::kNotFound},
+    {absl::StatusCode::kUnavailable, ExitCode::kUnreachable},
+    {absl::StatusCode::kResourceExhausted, ExitCode::kNoSpace},
+    {absl::StatusCode::kDataLoss, ExitCode::kVerificationFailed},
+    {absl::StatusCode::kPermissionDenied, ExitCode::kPermission},
+    {absl::StatusCode::kUnauthenticated, ExitCode::kPermission},
+    {absl::StatusCode::kAborted, ExitCode::kBusy},
+    {absl::StatusCode::kCancelled, ExitCode::kInterrupted},
+};
+
+}  // namespace
+
+absl::Status UsageError(absl::string_view message) {
+  absl::Status status = absl::InvalidArgumentError(message);
+  status.SetPayload(kUsageUrl, absl::Cord());
+  return status;
+}
+
+ExitCode ExitCodeOf(const absl::Status& status) {
+  if (status.GetPayload(kUsageUrl)) return ExitCode::kUsage;
+  const auto detail = client::ErrorDetailOf(status);
+  if (detail && detail->reason == "REASON_QUEUE_FULL") return ExitCode::kBusy;
+  for (const auto& [code, exit] : kCodes) {
+    if (status.code() == code) return exit;
+  }
+  return ExitCode::kFailure;
+}
+
+}  // namespace modeld::tools

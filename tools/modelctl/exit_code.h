@@ -1,0 +1,32 @@
+// What modelctl tells the shell.
+#ifndef MODELD_TOOLS_MODELCTL_EXIT_CODE_H_
+#define MODELD_TOOLS_MODELCTL_EXIT_CODE_H_
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+
+namespace modeld::tools {
+
+// Part of the command line's contract: frozen.
+enum class ExitCode : int {
+  kOk = 0,
+  kFailure = 1,
+  kUsage = 2,
+  kNotFound = 3,
+  kUnreachable = 4,
+  kNoSpace = 5,
+  kVerificationFailed = 6,
+  kPermission = 7,
+  kBusy = 8,
+  kInterrupted = 130,
+};
+
+// INVALID_ARGUMENT that is the command line's fault: kUsage.
+absl::Status UsageError(absl::string_view message);
+
+// The code for an error. kInterrupted for CANCELLED, which only the user's interrupt causes.
+ExitCode ExitCodeOf(const absl::Status& status);
+
+}  // namespace modeld::tools
+
+#endif  // MODELD_TOOLS_MODELCTL_EXIT_CODE_H_

@@ -1,0 +1,106 @@
+#include "tools/modelctl/output.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace modeld::tools {
+namespace {
+
+constexpr size_t kShortIdDigits = 12;
+constexpr int kBarCells = 30;
+
+// Columns that a UTF-8 text takes, one for each character.
+size_t Width(absl::string_view text) {
+  return static_cast<size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+}  // namespace
+
+void PrintJson(Environment& environment, const Json& object) {
+  environment.out() << object.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
+}
+
+std::string HumanBytes(uint64_t bytes) {
+  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  double value = static_cast<double>(bytes);
+  size_t unit = 0;
+  // What would be shown as 1024 of a unit is 1.0 of the next.
+  for (; value >= (unit == 0 ? 1024 : 1023.95); ++unit) value /= 1024;
+  if (unit == 0) return absl::StrCat(bytes, " B");
+  return absl::StrFormat("%.1f %s", value, kUnits[unit]);
+}
+
+std::string HumanDuration(absl::Duration duration) {
+  const double seconds = absl::ToDoubleSeconds(duration);
+  if (seconds < 1e-3) return absl::StrFormat("%.0f us", seconds * 1e6);
+  if (seconds < 1) return absl::StrFormat("%.2f ms", seconds * 1e3);
+  return absl::StrFormat("%.2f s", seconds);
+}
+
+std::string HumanTime(int64_t seconds) {
+  if (seconds == 0) return "-";
+  return absl::FormatTime("%Y-%m-%d %H:%M", absl::FromUnixSeconds(seconds), absl::LocalTimeZone());
+}
+
+std::string FullId(absl::string_view id_bytes) {
+  return absl::BytesToHexString(id_bytes);
+}
+
+std::string ShortId(absl::string_view id_bytes) {
+  return FullId(id_bytes).substr(0, kShortIdDigits);
+}
+
+std::string Printable(absl::string_view text) {
+  std::string result = absl::Utf8SafeCHexEscape(text);
+  // Quotes need no escape here.
+  for (const char* quote : {"\\\"", "\\'"}) {
+    for (size_t at; (at = result.find(quote)) != std::string::npos;) result.erase(at, 1);
+  }
+  return result;
+}
+
+void Table::Add(std::vector<std::string> cells) {
+  for (std::string& cell : cells) cell = Printable(cell);
+  rows_.push_back(std::move(cells));
+}
+
+void Table::Print(Environment& environment) const {
+  std::vector<size_t> widths(rows_[0].size());
+  for (const auto& row : rows_) {
+    for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], Width(row[i]));
+  }
+  const bool bold = environment.Colours();
+  for (const auto& row : rows_) {
+    std::string line;
+    for (size_t i = 0; i < row.size(); ++i) {
+      absl::StrAppend(&line, row[i]);
+      if (i + 1 < row.size()) line.append(widths[i] - Width(row[i]) + 2, ' ');
+    }
+    if (bold && &row == &rows_[0]) line = absl::StrCat("\033[1m", line, "\033[0m");
+    environment.out() << line << "\n";
+  }
+}
+
+ProgressBar::ProgressBar(Environment& environment, std::string label)
+    : environment_(environment),
+      label_(std::move(label)),
+      shown_(environment.streams().err_is_terminal && !environment.options().quiet) {}
+
+ProgressBar::~ProgressBar() {
+  if (drawn_) environment_.err() << "\r\033[K" << std::flush;
+}
+
+void ProgressBar::Update(double fraction, absl::string_view text) {
+  if (!shown_) return;
+  drawn_ = true;
+  const int full = static_cast<int>(std::lround(std::clamp(fraction, 0.0, 1.0) * kBarCells));
+  environment_.err() << "\r\033[K" << label_ << " [" << std::string(full, '#')
+                     << std::string(kBarCells - full, '.') << "] " << text << std::flush;
+}
+
+}  // namespace modeld::tools
