@@ -77,7 +77,7 @@ T ReduceRows(const ReducePlan& plan, const T* in) {
   for (int64_t row = 0; row < plan.reduced.rows; ++row, cursor.Next()) {
     const T* x = in + cursor.offsets()[0];
     int64_t i = 0;
-    if (stride == 1) {
+    if (std::is_same_v<T, float> && stride == 1) {
       for (; i + kLanes <= length; i += kLanes) {
         for (int64_t lane = 0; lane < kLanes; ++lane)
           lanes[lane] = R::Combine(lanes[lane], R::Of(x[i + lane]));
@@ -101,7 +101,7 @@ void ReduceColumns(const ReducePlan& plan, const T* in, int64_t stride, T* out, 
     for (int64_t row = 0; row < plan.reduced.rows; ++row, cursor.Next()) {
       for (int64_t k = 0; k < plan.reduced.row_length(); ++k) {
         const T* x = in + begin * stride + cursor.offsets()[0] + k * plan.reduced.row_stride(0);
-        if (stride == 1) {
+        if (std::is_same_v<T, float> && stride == 1) {
           for (int64_t i = 0; i < size; ++i) sums[i] = R::Combine(sums[i], R::Of(x[i]));
         } else {
           for (int64_t i = 0; i < size; ++i) sums[i] = R::Combine(sums[i], R::Of(x[i * stride]));
