@@ -142,7 +142,7 @@ absl::Status BlobFiles::CheckDigest(const BlobRef& blob) const {
   MODELD_RETURN_IF_ERROR(Annotate(HashPrefix(**file, blob.size_bytes, hasher), BlobName(blob.digest)));
   if (hasher.Finish() == blob.digest) return absl::OkStatus();
   return absl::DataLossError(
-      absl::StrCat(BlobName(blob.digest), ": the bytes of its file are not the blob's"));
+      absl::StrCat(BlobName(blob.digest), ": its file is damaged, the bytes do not have this digest"));
 }
 
 absl::StatusOr<Region> BlobFiles::Map(const BlobRef& blob) const {
