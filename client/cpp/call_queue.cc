@@ -27,6 +27,8 @@ struct PendingCall {
 
 struct CallQueue::State {
   grpc::CompletionQueue queue;
+  absl::Mutex mu;
+  int pending ABSL_GUARDED_BY(mu) = 0;
 };
 
 CallQueue::CallQueue() : state_(std::make_shared<State>()) {}
@@ -42,6 +44,18 @@ CallQueue::~CallQueue() {
   }
 }
 
+void CallQueue::Drain(absl::Duration limit) {
+  {
+    absl::MutexLock lock(&mu_);
+    if (thread_.get_id() == std::this_thread::get_id()) return;
+  }
+  absl::MutexLock lock(&state_->mu);
+  state_->mu.AwaitWithTimeout(
+      absl::Condition(
+          +[](State* s) ABSL_NO_THREAD_SAFETY_ANALYSIS { return s->pending == 0; }, state_.get()),
+      limit);
+}
+
 void CallQueue::Start(const std::shared_ptr<grpc::Channel>& channel,
                       std::shared_ptr<grpc::ClientContext> context, const char* path,
                       const MessageLite& request, MessageLite& response,
@@ -49,6 +63,10 @@ void CallQueue::Start(const std::shared_ptr<grpc::Channel>& channel,
   {
     absl::MutexLock lock(&mu_);
     if (!thread_.joinable()) thread_ = std::thread([state = state_] { Loop(state); });
+  }
+  {
+    absl::MutexLock lock(&state_->mu);
+    ++state_->pending;
   }
   auto call = std::make_unique<PendingCall>();
   call->context = std::move(context);
@@ -67,6 +85,8 @@ void CallQueue::Loop(const std::shared_ptr<State>& state) {
   while (state->queue.Next(&tag, &ok)) {
     const std::unique_ptr<PendingCall> call(static_cast<PendingCall*>(tag));
     call->done(FromGrpcStatus(call->status));
+    absl::MutexLock lock(&state->mu);
+    --state->pending;
   }
 }
 

@@ -9,6 +9,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 
 namespace google::protobuf {
 class MessageLite;
@@ -31,6 +32,9 @@ class CallQueue {
   ~CallQueue();
   CallQueue(const CallQueue&) = delete;
   CallQueue& operator=(const CallQueue&) = delete;
+
+  // Waits until no call is under way, but not longer than this; from a callback: not at all.
+  void Drain(absl::Duration limit);
 
   // Makes the call; `done` is called once, from the queue's thread. `request` and `response` live until then.
   void Start(const std::shared_ptr<grpc::Channel>& channel, std::shared_ptr<grpc::ClientContext> context,

@@ -27,7 +27,7 @@ class Connector;
 class Client {
  public:
   // Connects. UNAVAILABLE: no daemon answers in time. INVALID_ARGUMENT: host or partition is malformed.
-  // FAILED_PRECONDITION: nothing tells where the socket is.
+  // PERMISSION_DENIED: what listens there is another user's.
   static absl::StatusOr<Client> Connect(ConnectOptions options = {});
 
   // The same connection, speaking for another partition (ConnectOptions::partition): a browser's client for

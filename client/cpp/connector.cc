@@ -1,5 +1,8 @@
 #include "client/cpp/connector.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cstdlib>
 
@@ -11,18 +14,32 @@
 
 namespace modeld::client::internal {
 
-absl::StatusOr<std::string> SocketPath(absl::string_view host) {
-  const char* environment = std::getenv("MODELD_HOST");
-  if (host.empty() && environment != nullptr) host = environment;
-  if (host.empty()) {
-    const char* runtime_dir = std::getenv("XDG_RUNTIME_DIR");
-    if (runtime_dir == nullptr || *runtime_dir == '\0') {
-      return absl::FailedPreconditionError(
-          "modeld: neither a host, MODELD_HOST nor XDG_RUNTIME_DIR tells its socket");
-    }
-    return absl::StrCat(runtime_dir, "/modeld/modeld.sock");
+namespace {
+
+// A variable's value, "" where it is not set.
+std::string Variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+// The folder of the daemon's sockets.
+std::string RuntimeFolder() {
+  if (std::string own = Variable("MODELD_RUNTIME_DIR"); !own.empty()) return own;
+  if (const std::string xdg = Variable("XDG_RUNTIME_DIR"); absl::StartsWith(xdg, "/")) {
+    return absl::StrCat(xdg, "/modeld");
   }
-  absl::string_view path = host;
+  const std::string logind = absl::StrCat("/run/user/", ::geteuid());
+  struct stat info = {};
+  if (::lstat(logind.c_str(), &info) == 0 && S_ISDIR(info.st_mode)) return absl::StrCat(logind, "/modeld");
+  return absl::StrCat("/tmp/modeld-", ::geteuid());
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> SocketPath(absl::string_view host) {
+  const std::string environment = Variable("MODELD_HOST");
+  absl::string_view path = host.empty() ? absl::string_view(environment) : host;
+  if (path.empty()) return absl::StrCat(RuntimeFolder(), "/modeld.sock");
   absl::ConsumePrefix(&path, "unix://");
   if (absl::StartsWith(path, "/")) return std::string(path);
   return absl::InvalidArgumentError("host: expected \"unix:///absolute/path\"");

@@ -14,8 +14,10 @@
 
 namespace modeld::client::internal {
 
-// The socket that ConnectOptions::host means. INVALID_ARGUMENT: neither "unix:///path" nor an absolute path.
-// FAILED_PRECONDITION: nothing is said, and XDG_RUNTIME_DIR is not set.
+// The socket that ConnectOptions::host means; where nothing is said, the daemon's own default
+// (daemon/config): modeld.sock in $MODELD_RUNTIME_DIR, else in $XDG_RUNTIME_DIR/modeld, else in
+// /run/user/UID/modeld, else in /tmp/modeld-UID. INVALID_ARGUMENT: neither "unix:///path" nor an absolute
+// path.
 absl::StatusOr<std::string> SocketPath(absl::string_view host);
 
 // Holds the current session, and makes a new one when it has ended and the options allow it. Thread-safe.

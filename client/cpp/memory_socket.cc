@@ -102,6 +102,12 @@ absl::StatusOr<UniqueFd> ConnectUnix(const std::string& path, absl::Duration tim
     result = ::connect(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof(address));
   } while (result < 0 && errno == EINTR);
   if (result < 0) return Errno(absl::StatusCode::kUnavailable, "modeld: no daemon at its socket");
+  // Somebody else may have taken the name in a shared folder: models and data are not for them.
+  ucred peer = {};
+  socklen_t size = sizeof(peer);
+  if (::getsockopt(fd.get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.uid != ::geteuid()) {
+    return absl::PermissionDeniedError("modeld: another user listens at its socket");
+  }
   return fd;
 }
 

@@ -17,8 +17,9 @@
 
 namespace modeld::client::internal {
 
-// A stream socket connected to this path. INVALID_ARGUMENT: the path does not fit a socket address.
-// UNAVAILABLE: nobody listens there, or not within `timeout`.
+// A stream socket connected to this path, with a process of this user at the other end, as the kernel tells.
+// INVALID_ARGUMENT: the path does not fit a socket address. UNAVAILABLE: nobody listens there, or not within
+// `timeout`. PERMISSION_DENIED: another user listens there.
 absl::StatusOr<UniqueFd> ConnectUnix(const std::string& path, absl::Duration timeout);
 
 // Redeems a ticket for receiving: the memfd that it stands for. UNAVAILABLE: the socket does not answer as

@@ -14,8 +14,8 @@ namespace modeld::client {
 
 // How to reach the daemon.
 struct ConnectOptions {
-  // "unix:///absolute/path", or "/absolute/path". Empty: $MODELD_HOST, else
-  // $XDG_RUNTIME_DIR/modeld/modeld.sock.
+  // "unix:///absolute/path", or "/absolute/path". Empty: $MODELD_HOST, else where the daemon listens by
+  // default: $XDG_RUNTIME_DIR/modeld/modeld.sock.
   std::string host = {};
   // For brokers and admins: the partition that all calls speak for, "web:<site>|<origin>" or "app:<id>".
   // Empty: the partition that the daemon knows this process by.

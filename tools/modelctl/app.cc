@@ -80,7 +80,11 @@ ExitCode RunCommandLine(const std::vector<std::string>& arguments, Environment& 
   }
   const absl::Status status = chosen(environment);
   environment.out() << std::flush;
-  if (!status.ok()) environment.err() << "modelctl: " << status.message() << "\n";
+  if (absl::IsCancelled(status)) {
+    environment.err() << "modelctl: interrupted\n";
+  } else if (!status.ok()) {
+    environment.err() << "modelctl: " << status.message() << "\n";
+  }
   return ExitCodeOf(status);
 }
 

@@ -14,8 +14,7 @@ absl::StatusOr<client::Client> Environment::Connect() {
     absl::StatusOr<client::Client> connected =
         client::Client::Connect({.host = options_.host, .partition = options_.partition});
     const absl::StatusCode code = connected.status().code();
-    if (code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kFailedPrecondition ||
-        code == absl::StatusCode::kDeadlineExceeded) {
+    if (code == absl::StatusCode::kUnavailable || code == absl::StatusCode::kDeadlineExceeded) {
       return absl::UnavailableError(absl::StrCat(
           connected.status().message(),
           "\nIs it running? Try: systemctl --user start modeld.socket, or run modeld; --host and MODELD_HOST "
