@@ -12,6 +12,8 @@
 #include <cerrno>
 #include <cstring>
 #include <limits>
+#include <memory>
+#include <new>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -162,6 +164,12 @@ struct Mapping {
   ~Mapping() { ::munmap(address, size); }
 };
 
+// Smaller files are read instead of mapped: Linux gives a process 65,530 mappings, and without any left it
+// can make no thread and allocate no large block. A model of that many small constants must not use them up.
+constexpr size_t kMaxCopiedBytes = 256 << 10;
+// Where a vector instruction may want an address to be.
+constexpr std::align_val_t kCopyAlignment{64};
+
 class RealFileSystem : public FileSystem {
  public:
   RealFileSystem(std::string root, std::string name) : root_(std::move(root)), name_(std::move(name)) {}
@@ -179,10 +187,26 @@ class RealFileSystem : public FileSystem {
     if (::fstat(fd.get(), &info) != 0) return Error();
     size_t size = static_cast<size_t>(info.st_size);
     if (size == 0) return Region({}, std::make_shared<const char>());
+    if (size <= kMaxCopiedBytes) return Copy(fd, size);
     void* address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
     if (address == MAP_FAILED) return Error();
     auto owner = std::make_shared<const Mapping>(address, size);
     return Region({static_cast<const std::byte*>(address), size}, owner);
+  }
+
+  // The first `size` bytes of a file; DATA_LOSS when it has fewer by now.
+  absl::StatusOr<Region> Copy(const Fd& fd, size_t size) const {
+    auto* bytes = static_cast<std::byte*>(::operator new(size, kCopyAlignment, std::nothrow));
+    if (bytes == nullptr) return absl::ResourceExhaustedError(absl::StrCat(name_, ": no memory"));
+    std::shared_ptr<const void> owner(bytes, [](std::byte* b) { ::operator delete(b, kCopyAlignment); });
+    for (size_t done = 0; done < size;) {
+      const ssize_t got = ::pread(fd.get(), bytes + done, size - done, static_cast<off_t>(done));
+      if (got < 0 && errno == EINTR) continue;
+      if (got < 0) return Error();
+      if (got == 0) return absl::DataLossError(absl::StrCat(name_, ": a file was cut while it was read"));
+      done += static_cast<size_t>(got);
+    }
+    return Region({bytes, size}, std::move(owner));
   }
 
   absl::StatusOr<FileInfo> Stat(absl::string_view path) override {

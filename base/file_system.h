@@ -80,8 +80,9 @@ class FileSystem {
 
   // Opens a plain file; FAILED_PRECONDITION for anything else.
   virtual absl::StatusOr<std::unique_ptr<File>> Open(absl::string_view path, Access access) = 0;
-  // Maps a plain file read-only and whole; the Region keeps the mapping, also when the name goes. Reads
-  // beyond a later cut of the file would fault: only this daemon may write beneath the folder.
+  // Maps a plain file read-only and whole, or reads it where it is small: mappings are few. The Region keeps
+  // the bytes, also when the name goes. Reads beyond a later cut of a mapped file would fault: only this
+  // daemon may write beneath the folder.
   virtual absl::StatusOr<Region> Map(absl::string_view path) = 0;
   virtual absl::StatusOr<FileInfo> Stat(absl::string_view path) = 0;
   // Names in a folder ("" too), sorted, without "." and "..".

@@ -4,10 +4,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <cstdlib>
+#include <fstream>
 #include <functional>
+#include <iterator>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/fake_file_system.h"
@@ -268,6 +272,22 @@ TEST_CASE("a fake clock stands still until it is moved") {
   clock.Advance(absl::Hours(1));
   CHECK(clock.Now() == start + absl::Hours(1));
   CHECK(RealClock().Now() > start);
+}
+
+TEST_CASE("thousands of small files cannot use up the process's mappings") {
+  const auto count_mappings = [] {
+    std::ifstream maps("/proc/self/maps");
+    return std::count(std::istreambuf_iterator<char>(maps), std::istreambuf_iterator<char>(), '\n');
+  };
+  auto fs = NewRealFileSystem(ScratchFolder(), "the test folder");
+  WriteAll(*fs, "small", "0123456789");
+  const auto before = count_mappings();
+  std::vector<Region> regions;
+  for (int i = 0; i < 1000; ++i) regions.push_back(fs->Map("small").value());
+  CHECK(count_mappings() < before + 100);
+  REQUIRE(fs->Remove("small").ok());
+  CHECK(regions.back().view() == "0123456789");
+  CHECK(reinterpret_cast<uintptr_t>(regions.back().bytes().data()) % 64 == 0);
 }
 
 }  // namespace
