@@ -34,6 +34,14 @@ Listener::NumberRange NumbersWithin(int max_descriptors) {
   return {.first = std::min(wanted.first, end / 2), .end = end};
 }
 
+// Leaves most descriptors to connections and files, and half of the others to every app but one.
+ServiceLimits LimitsWithin(ServiceLimits limits, int max_descriptors) {
+  limits.max_shared_memories =
+      std::min(limits.max_shared_memories, static_cast<uint32_t>(std::max(max_descriptors / 4, 2)));
+  limits.max_app_shared_memories = std::min(limits.max_app_shared_memories, limits.max_shared_memories / 2);
+  return limits;
+}
+
 absl::StatusOr<UnixListener> BindUnlessGiven(std::optional<UnixListener> given, const RuntimeDir& dir,
                                              absl::string_view name) {
   if (given.has_value()) return *std::move(given);
@@ -49,6 +57,7 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Create(Start start) {
                           BindUnlessGiven(std::move(start.sockets.modeld), dir, "modeld.sock"));
   MODELD_ASSIGN_OR_RETURN(UnixListener memory,
                           BindUnlessGiven(std::move(start.sockets.memory), dir, "memory.sock"));
+  start.loaded.config.limits = LimitsWithin(start.loaded.config.limits, start.max_descriptors);
   std::unique_ptr<Server> server(
       new Server(std::move(start.loaded), std::move(dir), std::move(modeld), std::move(memory)));
   MODELD_RETURN_IF_ERROR(server->Open());

@@ -140,7 +140,9 @@ grpc::Status ContextService::OpenMemory(grpc::ServerContext* context, const v1::
         MODELD_ASSIGN_OR_RETURN(const auto tensor,
                                 call.objects().FindTensor(call.partition(), request->receive_tensor_id()));
         MODELD_ASSIGN_OR_RETURN(*response->mutable_ticket(),
-                                tickets_.IssueReceive(call.session_id(), tensor->memory));
+                                // The memory stays charged to the session while the ticket holds it.
+                                tickets_.IssueReceive(call.session_id(), std::shared_ptr<SharedMemory>(
+                                                                             tensor, tensor->memory.get())));
         return absl::OkStatus();
       }
       case v1::OpenMemoryRequest::kSendBytes: {

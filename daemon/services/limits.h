@@ -31,7 +31,13 @@ struct ServiceLimits {
   // Canonical bytes of the session's graphs together, which the daemon keeps for Store.
   uint64_t max_session_graph_bytes = uint64_t{256} << 20;
 
+  // Tensors and handed-over memory of all sessions of one app.
+  uint32_t max_app_shared_memories = 8'192;
+
   // Of the daemon.
+  // Tensors and handed-over memory; each takes a descriptor and one of the 65,530 mappings that Linux gives a
+  // process by default.
+  uint32_t max_shared_memories = 16'384;
   // Executions at once; 0: one per core.
   uint32_t max_concurrent_runs = 0;
   uint32_t max_queued_runs = 256;

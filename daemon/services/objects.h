@@ -17,6 +17,7 @@
 #include "base/region.h"
 #include "daemon/memory/shared_memory.h"
 #include "daemon/services/byte_budget.h"
+#include "daemon/services/memory_slots.h"
 #include "engine/backend/backend.h"
 #include "engine/graph/tensor_descriptor.h"
 #include "engine/runtime/executor.h"
@@ -42,6 +43,7 @@ struct Tensor {
   const TensorDescriptor descriptor;
   const std::shared_ptr<SharedMemory> memory;
   const ByteBudget::Charge charge;
+  const MemorySlots::Slot slot;
 };
 
 // A graph's input or output.
@@ -103,12 +105,13 @@ struct LoadedGraph {
 class HandedMemory {
  public:
   HandedMemory(uint64_t id_in, std::string partition_in, uint64_t size_bytes_in, absl::Time announced_at_in,
-               ByteBudget::Charge charge)
+               ByteBudget::Charge charge, MemorySlots::Slot slot)
       : id(id_in),
         partition(std::move(partition_in)),
         size_bytes(size_bytes_in),
         announced_at(announced_at_in),
-        charge_(std::move(charge)) {}
+        charge_(std::move(charge)),
+        slot_(std::move(slot)) {}
 
   const uint64_t id;
   const std::string partition;
@@ -125,6 +128,7 @@ class HandedMemory {
  private:
   // Fixed at construction.
   const ByteBudget::Charge charge_;
+  const MemorySlots::Slot slot_;
 
   // Under mu_.
   mutable absl::Mutex mu_;

@@ -46,7 +46,9 @@ struct Services::Parts {
   explicit Parts(ServicesOptions given)
       : options(std::move(given)),
         devices(options.backends, Cores()),
-        table({options.limits, options.store, options.tickets, options.clock}),
+        table({options.limits, options.store, options.tickets, options.clock,
+               MemorySlots::Create(options.limits.max_shared_memories,
+                                   options.limits.max_app_shared_memories)}),
         gate(options.sessions, table),
         runs(
             {"runs", OrDefault(options.limits.max_concurrent_runs, Cores()), options.limits.max_queued_runs}),

@@ -142,6 +142,8 @@ absl::StatusOr<std::shared_ptr<const Tensor>> SessionObjects::AddTensor(const st
     MODELD_ASSIGN_OR_RETURN(context, contexts_.Find(partition, context_id));
     MODELD_RETURN_IF_ERROR(tensors_.CheckRoom());
   }
+  MODELD_ASSIGN_OR_RETURN(MemorySlots::Slot slot,
+                          environment_.memory_slots->Take(session_.identity().app_id));
   MODELD_ASSIGN_OR_RETURN(ByteBudget::Charge charge, tensor_budget_->Take(bytes));
   MODELD_ASSIGN_OR_RETURN(std::shared_ptr<SharedMemory> memory, SharedMemory::Create(bytes));
 
@@ -151,7 +153,7 @@ absl::StatusOr<std::shared_ptr<const Tensor>> SessionObjects::AddTensor(const st
   MODELD_RETURN_IF_ERROR(contexts_.Find(partition, context_id).status());
   MODELD_RETURN_IF_ERROR(tensors_.CheckRoom());
   std::shared_ptr<const Tensor> tensor(new Tensor{next_id_++, partition, std::move(context), descriptor,
-                                                  std::move(memory), std::move(charge)});
+                                                  std::move(memory), std::move(charge), std::move(slot)});
   tensors_.Add(tensor);
   return tensor;
 }
@@ -224,9 +226,11 @@ absl::StatusOr<SessionObjects::Announced> SessionObjects::OpenMemory(const std::
     MODELD_RETURN_IF_ERROR(CheckOpen());
     DropStaleMemory();
     MODELD_RETURN_IF_ERROR(memories_.CheckRoom());
+    MODELD_ASSIGN_OR_RETURN(MemorySlots::Slot slot,
+                            environment_.memory_slots->Take(session_.identity().app_id));
     MODELD_ASSIGN_OR_RETURN(ByteBudget::Charge charge, memory_budget_->Take(size_bytes));
     memory = std::make_shared<HandedMemory>(next_id_++, partition, size_bytes, environment_.clock.Now(),
-                                            std::move(charge));
+                                            std::move(charge), std::move(slot));
     memories_.Add(memory);
   }
   // The ticket must not keep alive what the session has let go.

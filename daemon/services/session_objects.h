@@ -32,6 +32,7 @@ struct SessionEnvironment {
   storage::ModelStore& store;
   TicketOffice& tickets;
   const Clock& clock;
+  std::shared_ptr<MemorySlots> memory_slots;
 };
 
 // A graph that is about to get a handle; the members are LoadedGraph's.
