@@ -1,5 +1,6 @@
 #include "daemon/logging.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <grpc/support/log.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/sinks/systemd_sink.h>
@@ -48,6 +49,8 @@ void StartLogging(absl::string_view level, absl::string_view target,
   logger->flush_on(spdlog::level::trace);
   spdlog::set_default_logger(std::move(logger));
   gpr_set_log_function(TakeGrpcMessage);
+  // It writes to stderr, whatever level and target are, at each string of a client's that is no UTF-8.
+  google::protobuf::SetLogHandler(nullptr);
 }
 
 }  // namespace modeld

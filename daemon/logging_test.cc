@@ -1,5 +1,6 @@
 #include "daemon/logging.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <spdlog/sinks/ostream_sink.h>
 #include <spdlog/spdlog.h>
 #include <sys/stat.h>
@@ -75,6 +76,11 @@ TEST_CASE("A client's text cannot forge lines") {
       Logged(spdlog::level::debug, absl::InvalidArgumentError("a\nerror: b\r\x1b[31m {} {0}"));
   CHECK(std::count(line.begin(), line.end(), '\n') == 1);
   CHECK(absl::StrContains(line, "a error: b  [31m {} {0}"));
+}
+
+TEST_CASE("Protobuf does not write to stderr of its own at a client's bytes") {
+  StartLogging("off", "stderr", std::nullopt);
+  CHECK(google::protobuf::SetLogHandler(nullptr) == nullptr);
 }
 
 TEST_CASE("The journal is recognised by what systemd says of the stream") {
