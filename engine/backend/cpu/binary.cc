@@ -16,41 +16,41 @@ namespace {
 using core::BinaryFunction;
 using core::Comparison;
 
-// out[i] = f(a[i * a_stride], b[i * b_stride]), with loops of their own for what the compiler can vectorise.
-// Only float32 has all of them: the loops of 8 types and 16 functions are most of this backend's code.
+// A row of elements, `stride` elements apart (0: the same one again).
+struct RowOperand {
+  const std::byte* data;
+  int64_t stride;
+};
+
+// out[i] = f(a[i], b[i]) for i in [0, n), for one function and type: the walk around it is compiled once for
+// all.
+using RowFunction = void (*)(RowOperand a, RowOperand b, std::byte* out, int64_t n);
+
+// F is a stateless callable of two Compute<In>. Only float32 has loops of their own for what the compiler can
+// vectorise: the loops of 8 types and 16 functions are most of this backend's code.
 template <typename In, typename Out, typename F>
-void BinaryRow(const In* a, int64_t a_stride, const In* b, int64_t b_stride, Out* out, int64_t n, F f) {
-  const auto apply = [&](In x, In y) { return Store<Out>(static_cast<Compute<Out>>(f(Load(x), Load(y)))); };
+void Row(RowOperand a_row, RowOperand b_row, std::byte* out_row, int64_t n) {
+  const auto* a = reinterpret_cast<const In*>(a_row.data);
+  const auto* b = reinterpret_cast<const In*>(b_row.data);
+  auto* out = reinterpret_cast<Out*>(out_row);
+  const auto apply = [](In x, In y) { return Store<Out>(static_cast<Compute<Out>>(F{}(Load(x), Load(y)))); };
   if constexpr (std::is_same_v<In, float>) {
-    if (a_stride == 1 && b_stride == 1) {
+    if (a_row.stride == 1 && b_row.stride == 1) {
       for (int64_t i = 0; i < n; ++i) out[i] = apply(a[i], b[i]);
       return;
     }
-    if (a_stride == 1 && b_stride == 0) {
+    if (a_row.stride == 1 && b_row.stride == 0) {
       const In y = *b;
       for (int64_t i = 0; i < n; ++i) out[i] = apply(a[i], y);
       return;
     }
-    if (a_stride == 0 && b_stride == 1) {
+    if (a_row.stride == 0 && b_row.stride == 1) {
       const In x = *a;
       for (int64_t i = 0; i < n; ++i) out[i] = apply(x, b[i]);
       return;
     }
   }
-  for (int64_t i = 0; i < n; ++i) out[i] = apply(a[i * a_stride], b[i * b_stride]);
-}
-
-// `nest`: output, a, b.
-template <typename In, typename Out, typename F>
-std::unique_ptr<const Kernel> MakeBinaryKernel(const Nest<3>& nest, int threads, F f) {
-  return MakeLoopKernel([=](const KernelArgs& args) {
-    const In* a = InputAs<In>(args, 0);
-    const In* b = InputAs<In>(args, 1);
-    Out* out = OutputAs<Out>(args);
-    ForEachRow(nest, threads, [&](const std::array<int64_t, 3>& at, int64_t count) {
-      BinaryRow(a + at[1], nest.row_stride(1), b + at[2], nest.row_stride(2), out + at[0], count, f);
-    });
-  });
+  for (int64_t i = 0; i < n; ++i) out[i] = apply(a[i * a_row.stride], b[i * b_row.stride]);
 }
 
 template <typename T>
@@ -87,9 +87,9 @@ T Power(T a, T b) {
 }
 
 template <typename T>
-std::unique_ptr<const Kernel> MakeBinaryKernelOf(BinaryFunction function, const Nest<3>& nest, int threads) {
+RowFunction RowFunctionOf(BinaryFunction function) {
   using C = Compute<T>;
-  const auto make = [&](auto f) { return MakeBinaryKernel<T, T>(nest, threads, f); };
+  const auto make = [](auto f) -> RowFunction { return Row<T, T, decltype(f)>; };
   switch (function) {
     case BinaryFunction::kAdd:
       return make([](C a, C b) { return Wrap(a, b, [](auto x, auto y) { return x + y; }); });
@@ -117,9 +117,9 @@ std::unique_ptr<const Kernel> MakeBinaryKernelOf(BinaryFunction function, const 
 }
 
 template <typename T>
-std::unique_ptr<const Kernel> MakeCompareKernel(Comparison comparison, const Nest<3>& nest, int threads) {
+RowFunction RowFunctionOf(Comparison comparison) {
   using C = Compute<T>;
-  const auto make = [&](auto f) { return MakeBinaryKernel<T, uint8_t>(nest, threads, f); };
+  const auto make = [](auto f) -> RowFunction { return Row<T, uint8_t, decltype(f)>; };
   switch (comparison) {
     case Comparison::kEqual:
       return make([](C a, C b) { return a == b; });
@@ -137,32 +137,43 @@ std::unique_ptr<const Kernel> MakeCompareKernel(Comparison comparison, const Nes
   return make([](C a, C b) { return a <= b; });
 }
 
-// The output is contiguous in the plan's layout.
-Nest<3> NestOf(const ElementwisePlan& plan) {
-  return MakeNest<3>(plan.dims,
-                     {StridesOf(plan.dims, PlainLayout(plan.dims.size())), plan.strides[0], plan.strides[1]});
+// `nest`: output, a, b.
+std::unique_ptr<const Kernel> MakeBinaryKernel(const Nest<3>& nest, RowFunction row, int64_t in_bytes,
+                                               int64_t out_bytes, int threads) {
+  return MakeLoopKernel([=](const KernelArgs& args) {
+    ForEachRow(nest, threads, [&](const std::array<int64_t, 3>& at, int64_t count) {
+      row({args.inputs[0] + at[1] * in_bytes, nest.row_stride(1)},
+          {args.inputs[1] + at[2] * in_bytes, nest.row_stride(2)}, args.outputs[0] + at[0] * out_bytes,
+          count);
+    });
+  });
+}
+
+// `function`: a BinaryFunction or a Comparison.
+template <typename Function>
+absl::Status EmitBinary(Emitter& emitter, const core::Node& node, Function function) {
+  const core::ValueId output = node.outputs[0];
+  MODELD_ASSIGN_OR_RETURN(ElementwisePlan plan, PlanElementwise(emitter, node.inputs, emitter.shape(output)));
+  // The output is contiguous in the plan's layout.
+  const auto nest = MakeNest<3>(
+      plan.dims, {StridesOf(plan.dims, PlainLayout(plan.dims.size())), plan.strides[0], plan.strides[1]});
+  const DataType type = emitter.type(node.inputs[0]);
+  const RowFunction row =
+      DispatchType(type, [&](auto tag) { return RowFunctionOf<typename decltype(tag)::type>(function); });
+  emitter.Step(
+      MakeBinaryKernel(nest, row, ElementBytes(type), ElementBytes(emitter.type(output)), emitter.threads()),
+      std::move(plan.inputs), emitter.Define(output, plan.layout));
+  return absl::OkStatus();
 }
 
 }  // namespace
 
 absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Binary& op) {
-  const core::ValueId output = node.outputs[0];
-  MODELD_ASSIGN_OR_RETURN(ElementwisePlan plan, PlanElementwise(emitter, node.inputs, emitter.shape(output)));
-  std::unique_ptr<const Kernel> kernel = DispatchType(emitter.type(output), [&](auto tag) {
-    return MakeBinaryKernelOf<typename decltype(tag)::type>(op.function, NestOf(plan), emitter.threads());
-  });
-  emitter.Step(std::move(kernel), std::move(plan.inputs), emitter.Define(output, plan.layout));
-  return absl::OkStatus();
+  return EmitBinary(emitter, node, op.function);
 }
 
 absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Compare& op) {
-  const core::ValueId output = node.outputs[0];
-  MODELD_ASSIGN_OR_RETURN(ElementwisePlan plan, PlanElementwise(emitter, node.inputs, emitter.shape(output)));
-  std::unique_ptr<const Kernel> kernel = DispatchType(emitter.type(node.inputs[0]), [&](auto tag) {
-    return MakeCompareKernel<typename decltype(tag)::type>(op.comparison, NestOf(plan), emitter.threads());
-  });
-  emitter.Step(std::move(kernel), std::move(plan.inputs), emitter.Define(output, plan.layout));
-  return absl::OkStatus();
+  return EmitBinary(emitter, node, op.comparison);
 }
 
 absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Select&) {

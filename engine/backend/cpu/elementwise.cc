@@ -24,18 +24,32 @@ using core::UnaryFunction;
 // Elements per call of a flat function: few enough for the first cache, enough to forget the call.
 constexpr int64_t kBlock = 1024;
 
-// out[i] = f(in[i]) over flat memory; f(const In*, Out*, count).
-template <typename In, typename Out, typename F>
+// Calls f(args, first, count) for blocks that cover [0, count).
+template <typename F>
 std::unique_ptr<const Kernel> MakeFlatKernel(int64_t count, int threads, F f) {
   return MakeLoopKernel([=](const KernelArgs& args) {
-    const In* in = InputAs<In>(args, 0);
-    Out* out = OutputAs<Out>(args);
     const int64_t blocks = (count + kBlock - 1) / kBlock;
     ParallelFor(threads, blocks, count, [&](int64_t begin, int64_t end) {
       const int64_t first = begin * kBlock;
-      f(in + first, out + first, std::min(count, end * kBlock) - first);
+      f(args, first, std::min(count, end * kBlock) - first);
     });
   });
+}
+
+// out[i] = f(in[i]) for i in [0, n), for one function and types.
+using ElementFunction = void (*)(const std::byte* in, std::byte* out, int64_t n);
+
+// F is a stateless callable of a Compute<In>.
+template <typename In, typename Out, typename F>
+void Elements(const std::byte* in_bytes, std::byte* out_bytes, int64_t n) {
+  const auto* in = reinterpret_cast<const In*>(in_bytes);
+  auto* out = reinterpret_cast<Out*>(out_bytes);
+  for (int64_t i = 0; i < n; ++i) out[i] = Store<Out>(static_cast<Compute<Out>>(F{}(Load(in[i]))));
+}
+
+template <typename In, typename Out, typename F>
+ElementFunction ElementsOf(F) {
+  return Elements<In, Out, F>;
 }
 
 // The kernel's output takes the input's layout.
@@ -82,13 +96,6 @@ FloatFunction FloatFunctionOf(UnaryFunction function) {
   }
 }
 
-template <typename In, typename Out, typename F>
-std::unique_ptr<const Kernel> MakeElementKernel(int64_t count, int threads, F f) {
-  return MakeFlatKernel<In, Out>(count, threads, [f](const In* in, Out* out, int64_t n) {
-    for (int64_t i = 0; i < n; ++i) out[i] = Store<Out>(static_cast<Compute<Out>>(f(Load(in[i]))));
-  });
-}
-
 // -1, 0 or 1; NaN for NaN.
 template <typename T>
 T Sign(T x) {
@@ -123,29 +130,26 @@ T Magnitude(T x) {
 
 // The functions that are not FloatFunctions; null when T has no such function.
 template <typename T>
-std::unique_ptr<const Kernel> MakeUnaryKernel(UnaryFunction function, int64_t count, int threads) {
+ElementFunction ElementFunctionOf(UnaryFunction function) {
   using C = Compute<T>;
   switch (function) {
-    case UnaryFunction::kIdentity:
-      return MakeElementKernel<T, T>(count, threads, [](C x) { return x; });
     case UnaryFunction::kAbs:
-      return MakeElementKernel<T, T>(count, threads, [](C x) { return Magnitude(x); });
+      return ElementsOf<T, T>([](C x) { return Magnitude(x); });
     case UnaryFunction::kNeg:
-      return MakeElementKernel<T, T>(count, threads, [](C x) { return Negate(x); });
+      return ElementsOf<T, T>([](C x) { return Negate(x); });
     case UnaryFunction::kSign:
-      return MakeElementKernel<T, T>(count, threads, [](C x) { return Sign(x); });
+      return ElementsOf<T, T>([](C x) { return Sign(x); });
     case UnaryFunction::kLogicalNot:
-      return MakeElementKernel<T, uint8_t>(count, threads, [](C x) { return x == C{0}; });
+      return ElementsOf<T, uint8_t>([](C x) { return x == C{0}; });
     default:
       break;
   }
   if constexpr (std::is_floating_point_v<C>) {
     if (function == UnaryFunction::kIsNaN) {
-      return MakeElementKernel<T, uint8_t>(count, threads, [](C x) { return x != x; });
+      return ElementsOf<T, uint8_t>([](C x) { return x != x; });
     }
     if (function == UnaryFunction::kIsInfinite) {
-      return MakeElementKernel<T, uint8_t>(
-          count, threads, [](C x) { return std::fabs(x) == std::numeric_limits<C>::infinity(); });
+      return ElementsOf<T, uint8_t>([](C x) { return std::fabs(x) == std::numeric_limits<C>::infinity(); });
     }
   }
   return nullptr;
@@ -165,6 +169,27 @@ Compute<Out> Convert(Compute<In> x) {
     if (x >= kHigh) return std::numeric_limits<To>::max();
   }
   return static_cast<To>(x);
+}
+
+void OnHalves(const Half* in, Half* out, int64_t n, FloatFunction function, float alpha, float beta) {
+  std::array<float, kBlock> block;
+  for (int64_t begin = 0; begin < n; begin += kBlock) {
+    const int64_t size = std::min(kBlock, n - begin);
+    for (int64_t i = 0; i < size; ++i) block[i] = FromHalf(in[begin + i]);
+    function(block.data(), block.data(), size, alpha, beta);
+    for (int64_t i = 0; i < size; ++i) out[begin + i] = ToHalf(block[i]);
+  }
+}
+
+absl::Status EmitElements(Emitter& emitter, core::ValueId input, core::ValueId output,
+                          ElementFunction function) {
+  const int64_t in_bytes = ElementBytes(emitter.type(input));
+  const int64_t out_bytes = ElementBytes(emitter.type(output));
+  return EmitFlat(emitter, input, output, [&](int64_t count) {
+    return MakeFlatKernel(count, emitter.threads(), [=](const KernelArgs& args, int64_t first, int64_t n) {
+      function(args.inputs[0] + first * in_bytes, args.outputs[0] + first * out_bytes, n);
+    });
+  });
 }
 
 }  // namespace
@@ -199,19 +224,13 @@ absl::StatusOr<ElementwisePlan> PlanElementwise(Emitter& emitter, std::span<cons
 
 absl::Status EmitFloatFunction(Emitter& emitter, core::ValueId input, core::ValueId output,
                                FloatFunction function, float alpha, float beta) {
-  const int threads = emitter.threads();
-  return EmitFlat(emitter, input, output, [=, &emitter](int64_t count) -> std::unique_ptr<const Kernel> {
-    if (emitter.type(input) == DataType::kFloat32) {
-      return MakeFlatKernel<float, float>(
-          count, threads, [=](const float* in, float* out, int64_t n) { function(in, out, n, alpha, beta); });
-    }
-    return MakeFlatKernel<Half, Half>(count, threads, [=](const Half* in, Half* out, int64_t n) {
-      std::array<float, kBlock> block;
-      for (int64_t begin = 0; begin < n; begin += kBlock) {
-        const int64_t size = std::min(kBlock, n - begin);
-        for (int64_t i = 0; i < size; ++i) block[i] = FromHalf(in[begin + i]);
-        function(block.data(), block.data(), size, alpha, beta);
-        for (int64_t i = 0; i < size; ++i) out[begin + i] = ToHalf(block[i]);
+  const bool is_half = emitter.type(input) == DataType::kFloat16;
+  return EmitFlat(emitter, input, output, [&](int64_t count) {
+    return MakeFlatKernel(count, emitter.threads(), [=](const KernelArgs& args, int64_t first, int64_t n) {
+      if (is_half) {
+        OnHalves(InputAs<Half>(args, 0) + first, OutputAs<Half>(args) + first, n, function, alpha, beta);
+      } else {
+        function(InputAs<float>(args, 0) + first, OutputAs<float>(args) + first, n, alpha, beta);
       }
     });
   });
@@ -228,30 +247,26 @@ absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Unary& o
     emitter.DefineAlias(node.outputs[0], form.value, form.layout);
     return absl::OkStatus();
   }
-  const auto make_kernel = [&](int64_t count) {
-    return DispatchType(emitter.type(input), [&](auto tag) {
-      return MakeUnaryKernel<typename decltype(tag)::type>(op.function, count, emitter.threads());
-    });
-  };
-  if (make_kernel(1) == nullptr) {
+  const ElementFunction function = DispatchType(emitter.type(input), [&](auto tag) {
+    return ElementFunctionOf<typename decltype(tag)::type>(op.function);
+  });
+  if (function == nullptr) {
     return absl::UnimplementedError(absl::StrCat(emitter.label(), ": unary function ",
                                                  static_cast<int>(op.function), " of ",
                                                  DataTypeName(emitter.type(input))));
   }
-  return EmitFlat(emitter, input, node.outputs[0], make_kernel);
+  return EmitElements(emitter, input, node.outputs[0], function);
 }
 
 absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Cast&) {
-  return EmitFlat(emitter, node.inputs[0], node.outputs[0], [&](int64_t count) {
-    return DispatchType(emitter.type(node.inputs[0]), [&](auto in_tag) {
-      return DispatchType(emitter.type(node.outputs[0]), [&](auto out_tag) {
-        using In = typename decltype(in_tag)::type;
-        using Out = typename decltype(out_tag)::type;
-        return MakeElementKernel<In, Out>(count, emitter.threads(),
-                                          [](Compute<In> x) { return Convert<In, Out>(x); });
-      });
+  const ElementFunction function = DispatchType(emitter.type(node.inputs[0]), [&](auto in_tag) {
+    return DispatchType(emitter.type(node.outputs[0]), [&](auto out_tag) {
+      using In = typename decltype(in_tag)::type;
+      using Out = typename decltype(out_tag)::type;
+      return ElementsOf<In, Out>([](Compute<In> x) { return Convert<In, Out>(x); });
     });
   });
+  return EmitElements(emitter, node.inputs[0], node.outputs[0], function);
 }
 
 }  // namespace modeld::cpu

@@ -3,6 +3,7 @@
 #define MODELD_ENGINE_BACKEND_CPU_EMITTER_H_
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <optional>
@@ -42,6 +43,7 @@ class Emitter {
   void set_label(const std::string& label) { label_ = label; }
   const std::string& label() const { return label_; }
 
+  // The reference stays valid while values are added.
   const TensorDescriptor& descriptor(core::ValueId id) const { return entries_[id].descriptor; }
   const Shape& shape(core::ValueId id) const { return descriptor(id).shape; }
   DataType type(core::ValueId id) const { return descriptor(id).data_type; }
@@ -94,7 +96,8 @@ class Emitter {
   ProgramBuilder& builder_;
 
   std::string label_;
-  std::vector<Entry> entries_;
+  // By ValueId. A deque, so that descriptors stay where they are while values are added.
+  std::deque<Entry> entries_;
 };
 
 }  // namespace modeld::cpu

@@ -112,54 +112,70 @@ void ReduceColumns(const ReducePlan& plan, const T* in, int64_t stride, T* out, 
   }
 }
 
-template <typename R, typename T>
-std::unique_ptr<const Kernel> MakeReduceKernel(const ReducePlan& plan, int threads) {
-  return MakeLoopKernel([plan, threads](const KernelArgs& args) {
-    const T* in = InputAs<T>(args, 0);
-    T* out = OutputAs<T>(args);
-    const int64_t row_length = plan.kept.row_length();
-    const int64_t outputs = plan.kept.rows * row_length;
-    if (plan.along_rows) {
-      ParallelFor(threads, outputs, plan.elements, [&](int64_t begin, int64_t end) {
-        RowCursor<2> cursor(plan.kept, begin / row_length);
-        for (int64_t o = begin, column = begin % row_length; o < end; ++o) {
-          out[cursor.offsets()[0] + column] =
-              ReduceRows<R>(plan, in + cursor.offsets()[1] + column * plan.kept.row_stride(1));
-          if (++column < row_length) continue;
-          column = 0;
-          cursor.Next();
-        }
-      });
-      return;
-    }
-    constexpr int64_t kPiece = 64;
-    const int64_t pieces = (row_length + kPiece - 1) / kPiece;
-    ParallelFor(threads, plan.kept.rows * pieces, plan.elements, [&](int64_t begin, int64_t end) {
-      for (int64_t unit = begin; unit < end; ++unit) {
-        const RowCursor<2> cursor(plan.kept, unit / pieces);
-        const int64_t first = unit % pieces * kPiece;
-        const int64_t stride = plan.kept.row_stride(1);
-        ReduceColumns<R>(plan, in + cursor.offsets()[1] + first * stride, stride,
-                         out + cursor.offsets()[0] + first, std::min(kPiece, row_length - first));
-      }
-    });
-  });
+// The two loops for one function and type; the walk around them is compiled once for all.
+struct ReduceLoops {
+  void (*rows)(const ReducePlan& plan, const std::byte* in, std::byte* out);
+  void (*columns)(const ReducePlan& plan, const std::byte* in, int64_t stride, std::byte* out, int64_t count);
+};
+
+template <typename T, ReduceFunction kFunction>
+ReduceLoops LoopsFor() {
+  using R = Reducer<T, kFunction>;
+  return {[](const ReducePlan& plan, const std::byte* in, std::byte* out) {
+            *reinterpret_cast<T*>(out) = ReduceRows<R>(plan, reinterpret_cast<const T*>(in));
+          },
+          [](const ReducePlan& plan, const std::byte* in, int64_t stride, std::byte* out, int64_t count) {
+            ReduceColumns<R>(plan, reinterpret_cast<const T*>(in), stride, reinterpret_cast<T*>(out), count);
+          }};
 }
 
 template <typename T>
-std::unique_ptr<const Kernel> MakeReduceKernelOf(ReduceFunction function, const ReducePlan& plan,
-                                                 int threads) {
+ReduceLoops LoopsOf(ReduceFunction function) {
   switch (function) {
     case ReduceFunction::kSum:
-      return MakeReduceKernel<Reducer<T, ReduceFunction::kSum>, T>(plan, threads);
+      return LoopsFor<T, ReduceFunction::kSum>();
     case ReduceFunction::kProduct:
-      return MakeReduceKernel<Reducer<T, ReduceFunction::kProduct>, T>(plan, threads);
+      return LoopsFor<T, ReduceFunction::kProduct>();
     case ReduceFunction::kMax:
-      return MakeReduceKernel<Reducer<T, ReduceFunction::kMax>, T>(plan, threads);
+      return LoopsFor<T, ReduceFunction::kMax>();
     case ReduceFunction::kMin:
       break;
   }
-  return MakeReduceKernel<Reducer<T, ReduceFunction::kMin>, T>(plan, threads);
+  return LoopsFor<T, ReduceFunction::kMin>();
+}
+
+// `bytes`: of one element.
+void RunRows(const ReducePlan& plan, const ReduceLoops& loops, const KernelArgs& args, int64_t bytes,
+             int threads) {
+  const int64_t row_length = plan.kept.row_length();
+  ParallelFor(threads, plan.kept.rows * row_length, plan.elements, [&](int64_t begin, int64_t end) {
+    RowCursor<2> cursor(plan.kept, begin / row_length);
+    for (int64_t o = begin, column = begin % row_length; o < end; ++o) {
+      const int64_t from = cursor.offsets()[1] + column * plan.kept.row_stride(1);
+      loops.rows(plan, args.inputs[0] + from * bytes,
+                 args.outputs[0] + (cursor.offsets()[0] + column) * bytes);
+      if (++column < row_length) continue;
+      column = 0;
+      cursor.Next();
+    }
+  });
+}
+
+void RunColumns(const ReducePlan& plan, const ReduceLoops& loops, const KernelArgs& args, int64_t bytes,
+                int threads) {
+  constexpr int64_t kPiece = 64;
+  const int64_t row_length = plan.kept.row_length();
+  const int64_t pieces = (row_length + kPiece - 1) / kPiece;
+  const int64_t stride = plan.kept.row_stride(1);
+  ParallelFor(threads, plan.kept.rows * pieces, plan.elements, [&](int64_t begin, int64_t end) {
+    for (int64_t unit = begin; unit < end; ++unit) {
+      const RowCursor<2> cursor(plan.kept, unit / pieces);
+      const int64_t first = unit % pieces * kPiece;
+      loops.columns(plan, args.inputs[0] + (cursor.offsets()[1] + first * stride) * bytes, stride,
+                    args.outputs[0] + (cursor.offsets()[0] + first) * bytes,
+                    std::min(kPiece, row_length - first));
+    }
+  });
 }
 
 // The dimensions of `shape` in memory order, split into kept and reduced. The output keeps the layout, with
@@ -198,9 +214,13 @@ absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Reduce& 
   const core::ValueId input = node.inputs[0];
   MODELD_ASSIGN_OR_RETURN(const Form form, emitter.Preferred(input));
   const ReducePlan plan = PlanReduce(emitter.shape(input), form.layout, op.axes);
-  std::unique_ptr<const Kernel> kernel = DispatchType(emitter.type(input), [&](auto tag) {
-    return MakeReduceKernelOf<typename decltype(tag)::type>(op.function, plan, emitter.threads());
-  });
+  const ReduceLoops loops = DispatchType(
+      emitter.type(input), [&](auto tag) { return LoopsOf<typename decltype(tag)::type>(op.function); });
+  const int64_t bytes = ElementBytes(emitter.type(input));
+  std::unique_ptr<const Kernel> kernel =
+      MakeLoopKernel([=, threads = emitter.threads()](const KernelArgs& args) {
+        (plan.along_rows ? RunRows : RunColumns)(plan, loops, args, bytes, threads);
+      });
   emitter.Step(std::move(kernel), {form.value}, emitter.Define(node.outputs[0], form.layout));
   return absl::OkStatus();
 }
