@@ -29,15 +29,24 @@ int Fail(const absl::Status& status) {
   return status.code() == absl::StatusCode::kInvalidArgument ? kUsage : kFailure;
 }
 
+// The engine's threads are libgomp's, which by default spin while they wait and so take the cores from other
+// runs and other programs. It reads its environment when it is loaded, before main: hence the program starts
+// itself once more.
+void LetIdleThreadsSleep(const std::string& own_executable, char** argv) {
+  if (std::getenv("OMP_WAIT_POLICY") != nullptr) return;
+  if (setenv("OMP_WAIT_POLICY", "passive", 0) == 0) execv(own_executable.c_str(), argv);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   std::error_code error;
-  auto loaded =
-      modeld::LoadConfig({.arguments = {argv + 1, argv + argc},
-                          .environment = Environment,
-                          .own_executable = std::filesystem::read_symlink("/proc/self/exe", error).string(),
-                          .uid = geteuid()});
+  const std::string own_executable = std::filesystem::read_symlink("/proc/self/exe", error).string();
+  LetIdleThreadsSleep(own_executable, argv);
+  auto loaded = modeld::LoadConfig({.arguments = {argv + 1, argv + argc},
+                                    .environment = Environment,
+                                    .own_executable = own_executable,
+                                    .uid = geteuid()});
   if (!loaded.ok()) return Fail(loaded.status());
   if (loaded->print.has_value()) return std::fputs(loaded->print->c_str(), stdout) < 0 ? kFailure : 0;
   modeld::StartLogging(loaded->config.log_level, loaded->config.log_target, Environment("JOURNAL_STREAM"));
