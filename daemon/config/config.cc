@@ -16,6 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/status.h"
+#include "base/version.h"
 #include "daemon/config/config_file.h"
 #include "daemon/config/settings.h"
 

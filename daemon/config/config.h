@@ -18,9 +18,6 @@
 
 namespace modeld {
 
-// modeld's version, as --version prints it and GetCapabilities tells it.
-inline constexpr char kVersion[] = "0.1.0";
-
 // All that can be configured, as the parts of the daemon take it. What each setting means, and how it is
 // called outside: settings.cc. A plain value.
 struct Config {

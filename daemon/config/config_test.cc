@@ -11,6 +11,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "base/version.h"
 #include "catch2/catch.hpp"
 #include "daemon/config/settings.h"
 

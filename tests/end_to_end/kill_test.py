@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """kill -9 at random times, of the daemon and of its clients: every model is there whole or not at all, and files and catalogue agree."""
+import itertools
 import os
 import random
 import subprocess
@@ -9,7 +10,7 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import MODELCTL, Daemon, run_tests  # noqa: E402
-from onnx_writer import write_matmul  # noqa: E402
+from onnx_writer import write_matmul, write_npy  # noqa: E402
 
 ROUNDS = int(os.environ.get("MODELD_KILL_ROUNDS", "12"))
 SEED = int(os.environ.get("MODELD_KILL_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
@@ -23,15 +24,26 @@ def write_models(folder, sizes):
     return files
 
 
-def check_whole(daemon, rounds):
-    """Files and catalogue agree, every byte has its digest, and each listed model can be fetched and run."""
+def check_whole(daemon, inputs, kept, counts):
+    """Files and catalogue agree, every byte has its digest, each listed model is fetched and run, and what was acknowledged is there."""
     daemon.modelctl("verify", "--rehash")
     models = daemon.json("ls")["models"]
     for model in models:
         assert not model["damaged"], model
-        described = daemon.json("show", model["model_id"])
-        assert described["inputs"] and described["outputs"], described
-    rounds["models"] += len(models)
+        [tensor] = daemon.json("show", model["model_id"])["inputs"]
+        daemon.modelctl("run", model["model_id"], "--input", f"{tensor['name']}={inputs[tensor['shape'][1]]}")
+    assert kept <= {model["model_id"] for model in models}, "a model whose store was acknowledged is gone"
+    counts["models"] += len(models)
+
+
+def keep(daemon, folder, stop, kept, number):
+    """Stores new models that nobody removes, until `stop`; notes each whose store was acknowledged."""
+    while not stop.is_set():
+        file = f"{folder}/kept.onnx"
+        write_matmul(file, 64, 64, next(number))
+        result = daemon.modelctl("import", file, check=False)
+        if result.returncode == 0:
+            kept.add(result.stdout.strip())
 
 
 def load(daemon, files, stop, generator):
@@ -48,13 +60,20 @@ def test_the_daemon_is_killed_under_load():
     print(f"seed {SEED}, {ROUNDS} rounds")
     generator = random.Random(SEED)
     counts = {"models": 0}
+    kept = set()
+    number = itertools.count(1000)
     with Daemon() as daemon:
-        files = write_models(daemon.folder, [(64, 64), (256, 1024), (512, 4096)])
+        sizes = [(64, 64), (256, 1024), (512, 4096)]
+        files = write_models(daemon.folder, sizes)
+        inputs = {rows: f"{daemon.folder}/x{rows}.npy" for rows, _ in sizes}
+        for rows, path in inputs.items():
+            write_npy(path, [1, rows])
         for _ in range(ROUNDS):
             daemon.start()
             stop = threading.Event()
             workers = [threading.Thread(target=load, args=(daemon, files, stop, random.Random(generator.random())))
-                       for _ in range(3)]
+                       for _ in range(2)]
+            workers.append(threading.Thread(target=keep, args=(daemon, daemon.folder, stop, kept, number)))
             for worker in workers:
                 worker.start()
             time.sleep(generator.uniform(0.05, 1.5))
@@ -63,9 +82,10 @@ def test_the_daemon_is_killed_under_load():
             for worker in workers:
                 worker.join()
             daemon.start()
-            check_whole(daemon, counts)
+            check_whole(daemon, inputs, kept, counts)
             daemon.stop()
-    print(f"{ROUNDS} kills, {counts['models']} models found whole afterwards, none damaged")
+    print(f"{ROUNDS} kills, {counts['models']} models found whole and run afterwards, none damaged, none of {len(kept)} acknowledged lost")
+    assert kept, "no store was acknowledged, so nothing was tested"
 
 
 def test_a_client_killed_in_the_middle_of_an_upload_leaves_nothing_behind():

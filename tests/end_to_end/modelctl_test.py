@@ -7,7 +7,7 @@ import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import Daemon, run_tests, runfile  # noqa: E402
-from onnx_writer import write_matmul  # noqa: E402
+from onnx_writer import write_matmul, write_npy  # noqa: E402
 
 DIGITS = runfile("tools/digits/model.onnx")
 SAMPLE = runfile("tools/digits/samples/digit7.png")
@@ -135,10 +135,7 @@ def test_stop_unloads_what_is_running():
         write_matmul(file, 2048, 2048, 3)
         model_id = daemon.json("import", file)["model_id"]
         x = f"{daemon.folder}/x.npy"
-        header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1, 2048), }"
-        header += b" " * (118 - 1 - len(header)) + b"\n"
-        with open(x, "wb") as stream:
-            stream.write(b"\x93NUMPY\x01\x00" + bytes([len(header), 0]) + header + b"\0" * 8192)
+        write_npy(x, [1, 2048])
         result = {}
         runner = threading.Thread(target=lambda: result.update(
             code=exit_code(daemon, "run", model_id, "--input", f"x={x}", "--repeat", "1000000")))

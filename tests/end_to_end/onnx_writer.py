@@ -1,4 +1,4 @@
-"""Writes small ONNX files with weights of any size, so that tests need no ONNX package."""
+"""Writes small ONNX files with weights of any size, and NPY files, so that tests need no ONNX package and no numpy."""
 import random
 import struct
 
@@ -38,3 +38,14 @@ def write_matmul(path, rows, columns, seed):
     with open(path, "wb") as file:
         file.write(_field(1, 8) + _field(8, _field(1, "") + _field(2, 13)) + _field(7, graph))
     return weights
+
+
+def write_npy(path, shape):
+    """Zeros of float32."""
+    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({', '.join(map(str, shape))},), }}"
+    header = header.ljust(117) + "\n"  # 10 + 118 bytes: the data begin at 128
+    count = 1
+    for size in shape:
+        count *= size
+    with open(path, "wb") as file:
+        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + bytes(4 * count))

@@ -4,11 +4,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "base/version.h"
 #include "tools/modelctl/exit_code.h"
 #include "tools/modelctl/model_reference.h"
 #include "tools/modelctl/output.h"
 #include "tools/modelctl/verb.h"
-#include "tools/modelctl/version.h"
 
 namespace modeld::tools {
 namespace {
