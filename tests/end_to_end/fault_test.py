@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import MODELD, Daemon, run_tests, runfile  # noqa: E402
@@ -12,7 +13,7 @@ from onnx_writer import write_matmul, write_npy  # noqa: E402
 
 DIGITS = runfile("tools/digits/model.onnx")
 # modelctl's exit codes.
-NOT_FOUND, UNREACHABLE, NO_SPACE, VERIFICATION = 3, 4, 5, 6
+NOT_FOUND, UNREACHABLE, NO_SPACE, VERIFICATION, INTERRUPTED = 3, 4, 5, 6, 130
 
 
 def largest_blob(daemon):
@@ -129,6 +130,30 @@ def test_a_stale_socket_file_is_replaced():
         stale.bind(f"{daemon.folder}/run/modeld.sock")
         stale.close()
         daemon.start()
+        daemon.stop()
+
+
+def test_sigterm_with_runs_in_flight_ends_well():
+    with Daemon() as daemon:
+        model, x = f"{daemon.folder}/m.onnx", f"{daemon.folder}/x.npy"
+        write_matmul(model, 2048, 2048, 5)
+        write_npy(x, [1, 2048])
+        daemon.start()
+        model_id = daemon.json("import", model)["model_id"]
+        codes = []
+        runners = [threading.Thread(target=lambda: codes.append(daemon.modelctl(
+            "run", model_id, "--input", f"x={x}", "--repeat", "1000000", check=False).returncode)) for _ in range(3)]
+        for runner in runners:
+            runner.start()
+        while sum(graph["runs"] for graph in daemon.json("ps")["graphs"]) < 10:
+            assert all(runner.is_alive() for runner in runners), codes
+        daemon.stop()
+        for runner in runners:
+            runner.join()
+        # A call that reaches the server in its last moment is cancelled, the others find it gone.
+        assert len(codes) == 3 and set(codes) <= {UNREACHABLE, INTERRUPTED}, codes
+        daemon.start()
+        daemon.modelctl("verify", "--rehash")
         daemon.stop()
 
 
