@@ -68,6 +68,8 @@ Config Defaults(const ConfigSources& sources) {
   config.runtime_dir = RuntimeFolder(sources);
   const std::filesystem::path own(sources.own_executable);
   if (own.is_absolute()) config.identity.admins = {(own.parent_path() / "modelctl").string()};
+  // Who is started by the first connection can end when there is none: the next one starts it again.
+  if (sources.environment("LISTEN_FDS").has_value()) config.idle_exit = absl::Minutes(10);
   return config;
 }
 

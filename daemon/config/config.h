@@ -31,6 +31,7 @@ struct Config {
   ServiceLimits limits;
   // The device of contexts that name none; empty: the best.
   std::string device;
+  // Ten minutes where systemd starts the daemon on demand (LISTEN_FDS).
   absl::Duration idle_exit = absl::InfiniteDuration();
   absl::Duration shutdown_grace = absl::Seconds(10);
 };

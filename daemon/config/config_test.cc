@@ -66,6 +66,15 @@ void CheckRefused(const absl::StatusOr<LoadedConfig>& loaded, const std::string&
   CHECK(absl::StrContains(std::string(loaded.status().message()), why));
 }
 
+TEST_CASE("A daemon that systemd starts on demand ends when idle, unless the user says otherwise") {
+  Home home;
+  home.environment["LISTEN_FDS"] = "2";
+  CHECK(home.Load()->config.idle_exit == absl::Minutes(10));
+  CHECK(Find(home.Load().value(), "daemon.idle_exit").origin == "default");
+  home.WriteConfig("[daemon]\nidle_exit = \"-1\"\n");
+  CHECK(home.Load()->config.idle_exit == absl::InfiniteDuration());
+}
+
 TEST_CASE("Without any configuration the folders are those of the XDG specification") {
   const Home home;
   const LoadedConfig loaded = home.Load().value();
