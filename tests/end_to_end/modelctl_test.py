@@ -22,7 +22,10 @@ def test_exit_codes_tell_scripts_what_happened():
     with Daemon() as daemon:
         assert exit_code(daemon, "ls") == UNREACHABLE
         daemon.start()
-        assert exit_code(daemon, "frobnicate") == USAGE
+        mistyped = daemon.modelctl("frobnicate", check=False)
+        assert mistyped.returncode == USAGE and "\"frobnicate\"" in mistyped.stderr, mistyped
+        assert exit_code(daemon, "run", DIGITS, "--input", f"image={SAMPLE}", "--labels", SAMPLE) == USAGE
+        assert daemon.modelctl("--version").stdout.startswith("modelctl ")
         assert exit_code(daemon, "import") == USAGE
         assert exit_code(daemon, "import", f"{daemon.folder}/absent.onnx") == NOT_FOUND
         assert exit_code(daemon, "show", "absent") == NOT_FOUND

@@ -3,7 +3,9 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/version.h"
 #include "tools/modelctl/completion.h"
 #include "tools/modelctl/verb.h"
 
@@ -36,6 +38,7 @@ void Define(CLI::App& app, GlobalOptions& options, Action& chosen) {
   app.name("modelctl");
   app.require_subcommand(1);
   app.footer(kFooter);
+  app.set_version_flag("--version", absl::StrCat("modelctl ", kVersion));
   app.add_option("--host", options.host,
                  "The daemon's socket: unix:///path (else MODELD_HOST, else the usual place)");
   app.add_option("--partition", options.partition, "Act on this partition: app:<id> or web:<site>|<origin>");
@@ -75,6 +78,12 @@ ExitCode RunCommandLine(const std::vector<std::string>& arguments, Environment& 
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app.parse(reversed);
   } catch (const CLI::ParseError& error) {
+    const std::vector<std::string> words = app.remaining();
+    if (app.get_subcommands().empty() && !words.empty()) {
+      environment.err() << "modelctl: there is no verb \"" << words.front()
+                        << "\"; modelctl --help lists them\n";
+      return ExitCode::kUsage;
+    }
     // Help is an "error" of CLI11 with exit code 0.
     return app.exit(error, environment.out(), environment.err()) == 0 ? ExitCode::kOk : ExitCode::kUsage;
   }

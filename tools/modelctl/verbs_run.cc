@@ -235,11 +235,13 @@ Action DefineRun(CLI::App& command) {
       ->type_name("NAME=FILE")
       ->take_all()
       ->expected(1);
-  command.add_option("--top", arguments->top, "Show the N greatest elements of each output")
-      ->type_name("N")
-      ->check(CLI::Range(1, 1'000'000));
+  CLI::Option* top =
+      command.add_option("--top", arguments->top, "Show the N greatest elements of each output")
+          ->type_name("N")
+          ->check(CLI::Range(1, 1'000'000));
   command.add_option("--labels", arguments->labels, "With --top: a file whose lines name the elements")
-      ->type_name("FILE");
+      ->type_name("FILE")
+      ->needs(top);
   command.add_option("--repeat", arguments->repeat, "Run so many times; prints figures of all")
       ->type_name("N")
       ->check(CLI::Range(1, 1'000'000'000));
