@@ -16,6 +16,8 @@ import traceback
 
 import grpc
 
+MODELD = os.path.abspath(sys.argv[1])
+
 
 def start_daemon(modeld, folder):
     """Starts a daemon in `folder` and waits for its socket."""
@@ -121,6 +123,32 @@ def test_build_store_fetch_run(client, pb):
     check_close(client.call("InferenceService", "Run", run, pb["inference"].RunResponse).outputs["y"], expected(x, w))
 
 
+def test_chunks_do_not_change_the_model_id(_, pb):
+    weights = struct.pack("<512f", *(i / 7 for i in range(512)))
+    ref, graph = make_graph(pb, weights)
+    ids = set()
+    for chunk in (1, 7, 1000, len(weights)):
+        folder = tempfile.mkdtemp(prefix="modeld")  # a daemon that has nothing, so that all bytes travel
+        process, address = start_daemon(MODELD, folder)
+        try:
+            client = Client(address, pb)
+            context = client.call("ContextService", "CreateContext", pb["context"].CreateContextRequest(),
+                                  pb["context"].CreateContextResponse).context_id
+            build = pb["inference"].BuildRequest(context_id=context, graph=graph)
+            client.upload(weights, ref, chunk)
+            built = client.call("InferenceService", "Build", build, pb["inference"].BuildResponse)
+            stored = client.call("ModelCacheService", "Store",
+                                 pb["model_cache"].StoreRequest(graph_id=built.graph.graph_id),
+                                 pb["model_cache"].StoreResponse)
+            ids.add(stored.model_id)
+            client.channel.close()
+        finally:
+            process.kill()
+            process.wait()
+            shutil.rmtree(folder)
+    assert len(ids) == 1, ids
+
+
 def test_errors_name_the_operation(client, pb):
     context = client.call("ContextService", "CreateContext", pb["context"].CreateContextRequest(),
                           pb["context"].CreateContextResponse).context_id
@@ -168,7 +196,7 @@ def test_health_and_reflection_answer(client, _):
 
 
 def main():
-    modeld, proto_dir = (os.path.abspath(p) for p in sys.argv[1:3])
+    modeld, proto_dir = MODELD, os.path.abspath(sys.argv[2])
     folder = tempfile.mkdtemp(prefix="modeld")
     process = None
     passed = failed = 0
