@@ -7,6 +7,7 @@ import hashlib
 import os
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -19,13 +20,18 @@ import grpc
 MODELD = os.path.abspath(sys.argv[1])
 
 
+def answers(path):
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
+
+
 def start_daemon(modeld, folder):
     """Starts a daemon in `folder` and waits for its socket."""
     process = subprocess.Popen([modeld, "--cache-dir", f"{folder}/cache", "--state-dir", f"{folder}/state",
                                 "--runtime-dir", f"{folder}/run"])
     path = f"{folder}/run/modeld.sock"
     deadline = time.monotonic() + 30
-    while not os.path.exists(path):
+    while not answers(path):  # the file is there before the daemon listens
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError("the daemon did not start")
         time.sleep(0.02)

@@ -2,6 +2,8 @@
 
 #include <signal.h>
 #include <spawn.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +20,16 @@ namespace {
 constexpr char kDaemon[] = "daemon/modeld";
 // Instrumented binaries are slow to start; this is not meant to be reached.
 constexpr absl::Duration kPatience = absl::Seconds(60);
+
+bool Answers(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+  const int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const bool connected = connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0;
+  close(fd);
+  return connected;
+}
 
 }  // namespace
 
@@ -51,7 +63,8 @@ void DaemonProcess::Start() {
   std::filesystem::remove(folder_ + "/run/modeld.sock");
   REQUIRE(posix_spawn(&pid_, kDaemon, nullptr, nullptr, argv.data(), environ) == 0);
   const absl::Time deadline = absl::Now() + kPatience;
-  while (!std::filesystem::exists(folder_ + "/run/modeld.sock")) {
+  // The file is there before the daemon listens.
+  while (!Answers(folder_ + "/run/modeld.sock")) {
     REQUIRE(waitpid(pid_, nullptr, WNOHANG) == 0);
     REQUIRE(absl::Now() < deadline);
     absl::SleepFor(absl::Milliseconds(10));

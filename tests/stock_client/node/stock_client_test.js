@@ -6,6 +6,7 @@ const assert = require('assert');
 const {spawn} = require('child_process');
 const crypto = require('crypto');
 const fs = require('fs');
+const net = require('net');
 const os = require('os');
 const path = require('path');
 const {test, run} = require('./harness');
@@ -106,13 +107,18 @@ test('a handle of one connection means nothing on another', async (client, addre
   }
 });
 
+const answers = (file) => new Promise((resolve) => {
+  const probe = net.connect(file, () => resolve(probe.destroy() !== null)).on('error', () => resolve(false));
+});
+
 async function main() {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'modeld'));
   const flags = ['--cache-dir', `${folder}/cache`, '--state-dir', `${folder}/state`, '--runtime-dir', `${folder}/run`];
   const daemon = spawn(modeld, flags, {stdio: 'inherit'});
   try {
     const socket = `${folder}/run/modeld.sock`;
-    for (let i = 0; i < 600 && !fs.existsSync(socket); ++i) await new Promise((r) => setTimeout(r, 50));
+    // The file is there before the daemon listens.
+    for (let i = 0; i < 600 && !(await answers(socket)); ++i) await new Promise((r) => setTimeout(r, 50));
     const address = `unix:${socket}`;
     process.exitCode = await run(() => new Client(address), address);
   } finally {
