@@ -9,7 +9,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "client/cpp/unique_fd.h"
+#include "base/unique_fd.h"
 
 namespace modeld::client {
 

@@ -13,7 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "client/cpp/unique_fd.h"
+#include "base/unique_fd.h"
 
 namespace modeld::client::internal {
 

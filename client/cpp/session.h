@@ -13,10 +13,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "base/unique_fd.h"
 #include "client/cpp/call_queue.h"
 #include "client/cpp/options.h"
 #include "client/cpp/rpcs.h"
-#include "client/cpp/unique_fd.h"
 #include "client/cpp/worker.h"
 
 namespace google::protobuf {

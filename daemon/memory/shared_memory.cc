@@ -40,18 +40,6 @@ class Mapping {
 
 }  // namespace
 
-UniqueFd& UniqueFd::operator=(UniqueFd&& other) noexcept {
-  if (this != &other) {
-    if (fd_ >= 0) close(fd_);
-    fd_ = other.release();
-  }
-  return *this;
-}
-
-UniqueFd::~UniqueFd() {
-  if (fd_ >= 0) close(fd_);
-}
-
 absl::StatusOr<std::shared_ptr<SharedMemory>> SharedMemory::Create(uint64_t size_bytes) {
   if (size_bytes == 0 || size_bytes > static_cast<uint64_t>(std::numeric_limits<off_t>::max())) {
     return absl::ResourceExhaustedError(absl::StrCat("shared memory: ", size_bytes, " bytes cannot be had"));

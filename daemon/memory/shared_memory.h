@@ -10,26 +10,9 @@
 
 #include "absl/status/statusor.h"
 #include "base/region.h"
+#include "base/unique_fd.h"
 
 namespace modeld {
-
-// Owns a file descriptor; closes it. Not thread-safe; move only.
-class UniqueFd {
- public:
-  UniqueFd() = default;
-  explicit UniqueFd(int fd) : fd_(fd) {}
-  UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  UniqueFd& operator=(UniqueFd&& other) noexcept;
-  ~UniqueFd();
-
-  int get() const { return fd_; }
-  bool valid() const { return fd_ >= 0; }
-  // Gives the descriptor away.
-  int release() { return std::exchange(fd_, -1); }
-
- private:
-  int fd_ = -1;
-};
 
 // A tensor's buffer: a memfd of fixed size, sealed against resizing (so that no client can pull it from under
 // a mapping), zero at first, mapped shared. The clients that received it may write at any time: whoever reads

@@ -1,12 +1,12 @@
 // A file descriptor that closes itself.
-#ifndef MODELD_CLIENT_CPP_UNIQUE_FD_H_
-#define MODELD_CLIENT_CPP_UNIQUE_FD_H_
+#ifndef MODELD_BASE_UNIQUE_FD_H_
+#define MODELD_BASE_UNIQUE_FD_H_
 
 #include <unistd.h>
 
 #include <utility>
 
-namespace modeld::client {
+namespace modeld {
 
 // Owns a descriptor, or none. Move only. Not thread-safe.
 class UniqueFd {
@@ -15,7 +15,10 @@ class UniqueFd {
   explicit UniqueFd(int fd) : fd_(fd) {}
   UniqueFd(UniqueFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   UniqueFd& operator=(UniqueFd&& other) noexcept {
-    std::swap(fd_, other.fd_);
+    if (this != &other) {
+      if (fd_ >= 0) ::close(fd_);
+      fd_ = std::exchange(other.fd_, -1);
+    }
     return *this;
   }
   ~UniqueFd() {
@@ -31,6 +34,6 @@ class UniqueFd {
   int fd_ = -1;
 };
 
-}  // namespace modeld::client
+}  // namespace modeld
 
-#endif  // MODELD_CLIENT_CPP_UNIQUE_FD_H_
+#endif  // MODELD_BASE_UNIQUE_FD_H_
