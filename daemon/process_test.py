@@ -101,13 +101,24 @@ def test_its_files_are_the_users_alone():
                 assert os.lstat(path).st_mode & 0o077 == 0, (path, oct(os.lstat(path).st_mode))
 
 
+def socket_inodes(pid):
+    """The sockets that a process holds. Others of its descriptors may come and go meanwhile."""
+    inodes = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            target = os.readlink(f"/proc/{pid}/fd/{fd}")
+        except FileNotFoundError:
+            continue
+        if target.startswith("socket:["):
+            inodes.add(target[len("socket:["):-1])
+    return inodes
+
+
 def test_it_listens_on_unix_sockets_only():
     with Scratch() as scratch:
         process = scratch.start()
         assert speaks_http2(connect(f"{scratch.run}/modeld.sock"))
-        folder = f"/proc/{process.pid}/fd"
-        inodes = {os.readlink(f"{folder}/{fd}")[8:-1] for fd in os.listdir(folder)
-                  if os.readlink(f"{folder}/{fd}").startswith("socket:[")}
+        inodes = socket_inodes(process.pid)
         assert inodes
         for table in "tcp", "tcp6", "udp", "udp6", "raw", "raw6":
             path = f"/proc/{process.pid}/net/{table}"
