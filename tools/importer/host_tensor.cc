@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/checked_math.h"
 #include "base/status.h"
+#include "tools/importer/reason.h"
 
 namespace modeld::importer {
 namespace {
@@ -150,11 +151,12 @@ absl::StatusOr<DataType> DataTypeFromOnnx(int32_t onnx_type) {
     case P::BOOL:
       return DataType::kUint8;
     default:
-      return absl::UnimplementedError(absl::StrCat("type ",
-                                                   P::DataType_IsValid(onnx_type)
-                                                       ? P::DataType_Name(static_cast<P::DataType>(onnx_type))
-                                                       : absl::StrCat(onnx_type),
-                                                   " has no WebNN counterpart"));
+      return NotExpressible(
+          Reason::kDataType,
+          absl::StrCat("type ",
+                       P::DataType_IsValid(onnx_type) ? P::DataType_Name(static_cast<P::DataType>(onnx_type))
+                                                      : absl::StrCat(onnx_type),
+                       " has no WebNN counterpart"));
   }
 }
 

@@ -1,13 +1,32 @@
 #include "tools/importer/import_context.h"
 
+#include <algorithm>
 #include <set>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "engine/ops/infer.h"
+#include "engine/ops/table.h"
 
 namespace modeld::importer {
+namespace {
+
+// ONNX lets many operators take types that WebNN's operations do not have: that is no fault of the model.
+absl::Status CheckTypes(const Graph& graph, const Operation& operation) {
+  const OpSchema* schema = FindOp(operation.type);
+  if (schema == nullptr || schema->operands.empty()) return absl::OkStatus();
+  for (size_t i = 0; i < operation.inputs.size(); ++i) {
+    const OperandSchema& operand = schema->operands[std::min(i, schema->operands.size() - 1)];
+    const DataType type = graph.descriptor(operation.inputs[i]).data_type;
+    if (operand.types.Contains(type)) continue;
+    return NotExpressible(Reason::kDataType, absl::StrCat("WebNN's ", operation.type, " takes no ",
+                                                          DataTypeName(type), " as ", operand.name));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
 
 std::vector<int64_t> ToList(const Shape& shape) {
   return {shape.begin(), shape.end()};
@@ -37,6 +56,10 @@ absl::Status ImportContext::AddInput(const std::string& name, const TensorDescri
 absl::StatusOr<OperandId> ImportContext::Materialize(Value& value) {
   if (value.operand) return *value.operand;
   const HostTensor& host = *value.host;
+  if (std::find(host.descriptor.shape.begin(), host.descriptor.shape.end(), 0u) !=
+      host.descriptor.shape.end()) {
+    return NotExpressible(Reason::kEmptyTensor, absl::StrCat(host.descriptor.ToString(), " has no elements"));
+  }
   MODELD_RETURN_IF_ERROR(CheckDescriptor(host.descriptor, limits_));
   value.operand = OperandId{static_cast<uint32_t>(graph_.operands.size())};
   graph_.operands.push_back({.kind = OperandKind::kConstant,
@@ -53,6 +76,7 @@ absl::StatusOr<std::vector<OperandId>> ImportContext::Emit(absl::string_view typ
                       .label = std::string(label),
                       .inputs = std::move(inputs),
                       .attributes = std::move(attributes)};
+  MODELD_RETURN_IF_ERROR(Annotate(CheckTypes(graph_, operation), absl::StrCat("\"", label, "\"")));
   const auto index = static_cast<uint32_t>(graph_.operations.size());
   MODELD_ASSIGN_OR_RETURN(std::vector<TensorDescriptor> outputs,
                           InferOperation(graph_, operation, index, limits_));
@@ -62,6 +86,22 @@ absl::StatusOr<std::vector<OperandId>> ImportContext::Emit(absl::string_view typ
   }
   graph_.operations.push_back(operation);
   return operation.outputs;
+}
+
+std::vector<std::string> ImportContext::InputsBehind(OperandId id) const {
+  std::set<uint32_t> wanted = {id.value};
+  // Operations stand after those whose results they read.
+  for (auto operation = graph_.operations.rbegin(); operation != graph_.operations.rend(); ++operation) {
+    const bool needed = std::any_of(operation->outputs.begin(), operation->outputs.end(),
+                                    [&](OperandId output) { return wanted.contains(output.value); });
+    if (!needed) continue;
+    for (OperandId read : OperandsRead(*operation)) wanted.insert(read.value);
+  }
+  std::vector<std::string> names;
+  for (OperandId input : graph_.inputs) {
+    if (wanted.contains(input.value)) names.push_back(graph_.operand(input).name);
+  }
+  return names;
 }
 
 std::string NodeContext::Name() const {
@@ -74,8 +114,15 @@ absl::Status NodeContext::Invalid(absl::string_view message) const {
   return absl::InvalidArgumentError(absl::StrCat(Name(), ": ", message));
 }
 
-absl::Status NodeContext::Unsupported(absl::string_view message) const {
-  return absl::UnimplementedError(absl::StrCat(Name(), ": ", message));
+absl::Status NodeContext::Unsupported(absl::string_view message, Reason reason) const {
+  return NotExpressible(reason, absl::StrCat(Name(), ": ", message));
+}
+
+absl::Status NodeContext::MustBeKnown(int index, absl::string_view what) {
+  MODELD_ASSIGN_OR_RETURN(const OperandId operand, Input(index));
+  return importer::MustBeKnown(
+      context_.InputsBehind(operand),
+      absl::StrCat(Name(), ": ", what, " depends on the model's inputs; it must be known before running"));
 }
 
 absl::StatusOr<Value*> NodeContext::InputValue(int index) {
@@ -108,9 +155,7 @@ const HostTensor* NodeContext::HostInput(int index) {
 absl::StatusOr<std::vector<int64_t>> NodeContext::IntsInput(int index, absl::string_view what) {
   MODELD_RETURN_IF_ERROR(InputValue(index).status());
   const HostTensor* host = HostInput(index);
-  if (host == nullptr) {
-    return Unsupported(absl::StrCat(what, " depends on the model's inputs; it must be known before running"));
-  }
+  if (host == nullptr) return MustBeKnown(index, what);
   absl::StatusOr<std::vector<int64_t>> ints = ToInts(*host);
   if (!ints.ok()) return Annotate(ints.status(), absl::StrCat(Name(), ": ", what));
   return ints;
@@ -119,9 +164,7 @@ absl::StatusOr<std::vector<int64_t>> NodeContext::IntsInput(int index, absl::str
 absl::StatusOr<double> NodeContext::NumberInput(int index, absl::string_view what) {
   MODELD_RETURN_IF_ERROR(InputValue(index).status());
   const HostTensor* host = HostInput(index);
-  if (host == nullptr) {
-    return Unsupported(absl::StrCat(what, " depends on the model's inputs; it must be known before running"));
-  }
+  if (host == nullptr) return MustBeKnown(index, what);
   const std::vector<double> values = ToDoubles(*host);
   if (values.size() != 1)
     return Invalid(absl::StrCat(what, " has ", values.size(), " elements, 1 is wanted"));

@@ -16,6 +16,7 @@
 #include "engine/graph/limits.h"
 #include "onnx/onnx_pb.h"
 #include "tools/importer/host_tensor.h"
+#include "tools/importer/reason.h"
 
 namespace modeld::importer {
 
@@ -37,14 +38,17 @@ class ImportContext {
   // An input of the graph.
   absl::Status AddInput(const std::string& name, const TensorDescriptor& descriptor);
 
-  // The operand of a value; bytes become a constant operand the first time. INVALID_ARGUMENT: it has no
+  // The operand of a value; bytes become a constant operand the first time. UNIMPLEMENTED: it has no
   // elements.
   absl::StatusOr<OperandId> Materialize(Value& value);
-  // Appends an operation with one or more outputs. Errors: engine/ops/infer.h, naming `label`.
+  // Appends an operation with one or more outputs. Errors: engine/ops/infer.h, naming `label`; UNIMPLEMENTED
+  // with kDataType when WebNN's operation does not take an operand's type.
   absl::StatusOr<std::vector<OperandId>> Emit(absl::string_view type, std::vector<OperandId> inputs,
                                               Attributes attributes, absl::string_view label);
 
   const TensorDescriptor& descriptor(OperandId id) const { return graph_.descriptor(id); }
+  // Names of the graph's inputs that the operand depends on.
+  std::vector<std::string> InputsBehind(OperandId id) const;
   Graph& graph() { return graph_; }
   const GraphLimits& limits() const { return limits_; }
 
@@ -66,7 +70,10 @@ class NodeContext {
   std::string Name() const;
   // Status with Name() before the message.
   absl::Status Invalid(absl::string_view message) const;
-  absl::Status Unsupported(absl::string_view message) const;
+  // UNIMPLEMENTED: the node is right, but WebNN does not express it.
+  absl::Status Unsupported(absl::string_view message, Reason reason = Reason::kOption) const;
+  // UNIMPLEMENTED: `what`, which the input holds, must be known while importing.
+  absl::Status MustBeKnown(int index, absl::string_view what);
 
   absl::string_view op_type() const { return node_.op_type(); }
   int64_t opset() const { return opset_; }

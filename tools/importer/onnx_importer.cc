@@ -10,11 +10,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "base/checked_math.h"
 #include "base/status.h"
 #include "engine/ops/validate.h"
 #include "tools/importer/converters.h"
 #include "tools/importer/external_data.h"
 #include "tools/importer/import_context.h"
+#include "tools/importer/inexpressible.h"
 
 namespace modeld::importer {
 namespace {
@@ -48,8 +50,8 @@ absl::StatusOr<int64_t> ReadOpset(const onnx::ModelProto& model) {
     if (import.domain().empty() || import.domain() == "ai.onnx") opset = import.version();
   }
   if (opset < kMinOpset || opset > kMaxOpset) {
-    return absl::UnimplementedError(
-        absl::StrCat("opset ", opset, " is outside ", kMinOpset, " to ", kMaxOpset));
+    return NotExpressible(Reason::kOpset,
+                          absl::StrCat("opset ", opset, " is outside ", kMinOpset, " to ", kMaxOpset));
   }
   return opset;
 }
@@ -57,10 +59,15 @@ absl::StatusOr<int64_t> ReadOpset(const onnx::ModelProto& model) {
 // Reports all operators that the tables do not know, at once.
 absl::Status CheckOperators(const onnx::GraphProto& graph) {
   std::vector<std::string> unknown;
+  std::optional<Reason> reason;
+  bool known_why = true;
   for (const auto& node : graph.node()) {
     const bool standard = node.domain().empty() || node.domain() == "ai.onnx";
-    if (standard && (FindConverter(node.op_type()) != nullptr || CanFold(node.op_type()))) continue;
+    if (FindConverter(node.domain(), node.op_type()) != nullptr) continue;
+    if (standard && CanFold(node.op_type())) continue;
     const std::string name = node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name();
+    reason = WhyInexpressible(node.domain(), node.op_type());
+    known_why = known_why && reason;
     unknown.push_back(absl::StrCat(standard ? "" : node.domain() + ".", node.op_type(), " \"", name, "\""));
   }
   if (unknown.empty()) return absl::OkStatus();
@@ -70,14 +77,15 @@ absl::Status CheckOperators(const onnx::GraphProto& graph) {
     unknown.resize(kMaxUnknownListed);
     rest = absl::StrCat(", and ", total - kMaxUnknownListed, " more");
   }
-  return absl::UnimplementedError(absl::StrCat(
-      total, " nodes have operators that are not supported: ", absl::StrJoin(unknown, ", "), rest));
+  const std::string message = absl::StrCat(
+      total, " nodes have operators that are not supported: ", absl::StrJoin(unknown, ", "), rest);
+  return known_why ? NotExpressible(*reason, message) : absl::UnimplementedError(message);
 }
 
 absl::StatusOr<TensorDescriptor> ReadInputType(const onnx::ValueInfoProto& input) {
   const std::string name = absl::StrCat("input \"", input.name(), "\"");
   if (!input.type().has_tensor_type())
-    return absl::UnimplementedError(absl::StrCat(name, " is not a tensor"));
+    return NotExpressible(Reason::kNotATensor, absl::StrCat(name, " is not a tensor"));
   const auto& type = input.type().tensor_type();
   TensorDescriptor descriptor;
   const absl::StatusOr<DataType> data_type = DataTypeFromOnnx(type.elem_type());
@@ -86,6 +94,9 @@ absl::StatusOr<TensorDescriptor> ReadInputType(const onnx::ValueInfoProto& input
   if (!type.has_shape()) return absl::InvalidArgumentError(absl::StrCat(name, " has no shape"));
   for (int i = 0; i < type.shape().dim_size(); ++i) {
     const auto& dimension = type.shape().dim(i);
+    if (dimension.has_dim_value() && dimension.dim_value() == 0) {
+      return NotExpressible(Reason::kEmptyTensor, absl::StrCat(name, " dimension ", i, " has size 0"));
+    }
     if (!dimension.has_dim_value() || dimension.dim_value() < 1 || dimension.dim_value() > INT32_MAX) {
       return absl::InvalidArgumentError(
           absl::StrCat(name, " dimension ", i,
@@ -97,10 +108,36 @@ absl::StatusOr<TensorDescriptor> ReadInputType(const onnx::ValueInfoProto& input
   return descriptor;
 }
 
+// The model's own type for an input holds for a value that the caller knows, too.
+absl::Status CheckKnownInput(const onnx::ValueInfoProto& input, const HostTensor& known) {
+  const std::string name = absl::StrCat("input \"", input.name(), "\"");
+  const auto& type = input.type().tensor_type();
+  const absl::StatusOr<DataType> data_type = DataTypeFromOnnx(type.elem_type());
+  if (!data_type.ok()) return Annotate(data_type.status(), name);
+  uint64_t bytes = ElementBytes(known.descriptor.data_type);
+  for (uint32_t size : known.descriptor.shape) {
+    const auto product = CheckedMul(bytes, uint64_t{size});
+    if (!product) return absl::InvalidArgumentError(absl::StrCat(name, ": its known value is too large"));
+    bytes = *product;
+  }
+  bool fits = *data_type == known.descriptor.data_type && bytes == known.bytes.size();
+  if (type.has_shape()) {
+    fits = fits && static_cast<size_t>(type.shape().dim_size()) == known.descriptor.shape.size();
+    for (int i = 0; fits && i < type.shape().dim_size(); ++i) {
+      const auto& dimension = type.shape().dim(i);
+      fits = !dimension.has_dim_value() || dimension.dim_value() == known.descriptor.shape[i];
+    }
+  }
+  if (fits) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(name, ": its known value ", known.descriptor.ToString(),
+                                                 " with ", known.bytes.size(),
+                                                 " bytes is not of the model's type"));
+}
+
 absl::Status DefineValues(const onnx::GraphProto& graph, std::shared_ptr<const void> owner,
-                          ExternalFiles& files, ImportContext& context) {
+                          ExternalFiles& files, const ImportOptions& options, ImportContext& context) {
   if (graph.sparse_initializer_size() > 0) {
-    return absl::UnimplementedError("sparse initializers are not supported");
+    return NotExpressible(Reason::kNotATensor, "sparse initializers are not supported");
   }
   std::set<std::string> initialized;
   for (const auto& tensor : graph.initializer()) {
@@ -111,6 +148,11 @@ absl::Status DefineValues(const onnx::GraphProto& graph, std::shared_ptr<const v
   }
   for (const auto& input : graph.input()) {
     if (initialized.contains(input.name())) continue;
+    if (const auto known = options.known_inputs.find(input.name()); known != options.known_inputs.end()) {
+      MODELD_RETURN_IF_ERROR(CheckKnownInput(input, known->second));
+      MODELD_RETURN_IF_ERROR(context.Define(input.name(), {.host = known->second}));
+      continue;
+    }
     MODELD_ASSIGN_OR_RETURN(const TensorDescriptor descriptor, ReadInputType(input));
     MODELD_RETURN_IF_ERROR(context.AddInput(input.name(), descriptor));
   }
@@ -139,10 +181,16 @@ absl::Status DefineOutputs(const onnx::GraphProto& graph, ImportContext& context
 
 }  // namespace
 
-const Converter* FindConverter(absl::string_view op_type) {
-  for (const std::span<const Converter> family : {MathConverters(), NnConverters(), ShapeConverters()}) {
-    for (const Converter& converter : family) {
-      if (converter.op_type == op_type) return &converter;
+const Converter* FindConverter(absl::string_view domain, absl::string_view op_type) {
+  using Family = std::span<const Converter> (*)();
+  constexpr Family kFamilies[] = {MathConverters,      NnConverters,        ShapeConverters,
+                                  RecurrentConverters, QuantizedConverters, QuantizedProductConverters,
+                                  AttentionConverters, FusedConverters,     NormalizationConverters,
+                                  EinsumConverters,    ResizeConverters};
+  const absl::string_view wanted = domain == "ai.onnx" ? "" : domain;
+  for (const Family family : kFamilies) {
+    for (const Converter& converter : family()) {
+      if (converter.op_type == op_type && converter.domain == wanted) return &converter;
     }
   }
   return nullptr;
@@ -158,7 +206,7 @@ absl::StatusOr<ImportedModel> ImportOnnx(const std::string& path, const ImportOp
 
   ExternalFiles files(std::filesystem::path(path).parent_path().string());
   ImportContext context(options.limits);
-  MODELD_RETURN_IF_ERROR(DefineValues(model->graph(), model, files, context));
+  MODELD_RETURN_IF_ERROR(DefineValues(model->graph(), model, files, options, context));
   for (const auto& node : model->graph().node()) {
     NodeContext node_context(node, imported.opset, context, files, model);
     MODELD_ASSIGN_OR_RETURN(const bool folded, FoldNode(node_context));
@@ -166,7 +214,7 @@ absl::StatusOr<ImportedModel> ImportOnnx(const std::string& path, const ImportOp
       ++imported.folded_nodes;
       continue;
     }
-    const Converter* converter = FindConverter(node.op_type());
+    const Converter* converter = FindConverter(node.domain(), node.op_type());
     if (converter == nullptr) {
       return node_context.Unsupported("depends on the model's inputs; only constant operands are supported");
     }

@@ -3,11 +3,14 @@
 #define MODELD_TOOLS_IMPORTER_ONNX_IMPORTER_H_
 
 #include <cstdint>
+#include <map>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "engine/graph/graph.h"
 #include "engine/graph/limits.h"
+#include "tools/importer/host_tensor.h"
+#include "tools/importer/reason.h"
 
 namespace modeld::importer {
 
@@ -16,6 +19,9 @@ struct ImportOptions {
   // Bytes of the .onnx file; protobuf itself cannot read more than 2 GiB.
   uint64_t max_file_bytes = uint64_t{2} << 30;
   GraphLimits limits;
+  // Values of inputs that the caller knows already, by name: these inputs become constants, so that they may
+  // be shapes, axes or the like. Names that the model does not have are ignored.
+  std::map<std::string, HostTensor> known_inputs;
 };
 
 // A model in portable form.
@@ -35,9 +41,9 @@ struct ImportedModel {
 // reached without symbolic links. Inputs keep their names and order; initializers listed as inputs become
 // constants. Labels are node names. Not for use by several threads on one file while it changes. Errors:
 //   NOT_FOUND: no such file. INVALID_ARGUMENT: not a valid model; a shape is not static (named); a limit is
-//   passed. UNIMPLEMENTED: operators or attributes that cannot be expressed; unknown operators are all
-//   listed, by node name and type. PERMISSION_DENIED: an external file lies outside the model's folder, or is
-//   no plain file.
+//   passed. UNIMPLEMENTED: operators or attributes that cannot be expressed, with a Reason (reason.h);
+//   unknown operators are all listed, by node name and type. PERMISSION_DENIED: an external file lies outside
+//   the model's folder, or is no plain file.
 absl::StatusOr<ImportedModel> ImportOnnx(const std::string& path, const ImportOptions& options = {});
 
 }  // namespace modeld::importer

@@ -1,0 +1,18 @@
+// ONNX's operators that WebNN's operations do not express, and why.
+#ifndef MODELD_TOOLS_IMPORTER_INEXPRESSIBLE_H_
+#define MODELD_TOOLS_IMPORTER_INEXPRESSIBLE_H_
+
+#include <optional>
+
+#include "absl/strings/string_view.h"
+#include "tools/importer/reason.h"
+
+namespace modeld::importer {
+
+// Why the operator has no form in WebNN. Nothing for operators that no table knows: these are a gap of the
+// importer, not of WebNN.
+std::optional<Reason> WhyInexpressible(absl::string_view domain, absl::string_view op_type);
+
+}  // namespace modeld::importer
+
+#endif  // MODELD_TOOLS_IMPORTER_INEXPRESSIBLE_H_
