@@ -1,5 +1,6 @@
 #include "client/codec/graph_codec.h"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -74,7 +75,8 @@ absl::Status DecodeConstant(const v1::Operand::Constant& constant, const GraphLi
   return absl::OkStatus();
 }
 
-absl::StatusOr<Operand> DecodeOperand(const v1::Operand& message, const GraphLimits& limits,
+// `is_body`: of a composite operation's body, where inputs have no names and constants are not allowed.
+absl::StatusOr<Operand> DecodeOperand(const v1::Operand& message, const GraphLimits& limits, bool is_body,
                                       const std::string& field) {
   Operand operand;
   const bool intermediate = message.kind_case() == v1::Operand::kIntermediate;
@@ -87,10 +89,13 @@ absl::StatusOr<Operand> DecodeOperand(const v1::Operand& message, const GraphLim
     case v1::Operand::kInput:
       operand.kind = OperandKind::kInput;
       operand.name = message.input().name();
-      if (operand.name.empty()) return Invalid(absl::StrCat(field, ".input.name"), "is empty");
+      if (operand.name.empty() != is_body) {
+        return Invalid(absl::StrCat(field, ".input.name"), is_body ? "is set in a body" : "is empty");
+      }
       MODELD_RETURN_IF_ERROR(CheckText(operand.name, limits, absl::StrCat(field, ".input.name")));
       return operand;
     case v1::Operand::kConstant:
+      if (is_body) return Invalid(absl::StrCat(field, ".constant"), "stands in a body");
       MODELD_RETURN_IF_ERROR(DecodeConstant(message.constant(), limits, field, operand));
       return operand;
     case v1::Operand::kIntermediate:
@@ -117,8 +122,22 @@ absl::StatusOr<AttributeValue> DecodeNumbers(const List& list, const GraphLimits
   return AttributeValue(std::vector<Element>(list.values().begin(), list.values().end()));
 }
 
+absl::StatusOr<Graph> DecodeGraphAt(const v1::Graph& message, const GraphLimits& limits, uint32_t depth,
+                                    const std::string& field);
+
+absl::StatusOr<AttributeValue> DecodeBody(const v1::Graph& message, const GraphLimits& limits, uint32_t depth,
+                                          const std::string& field) {
+  if (depth >= limits.max_composite_depth) {
+    return Invalid("graph", absl::StrCat("bodies are nested deeper than ", limits.max_composite_depth));
+  }
+  MODELD_ASSIGN_OR_RETURN(Graph body, DecodeGraphAt(message, limits, depth + 1, field));
+  return AttributeValue(GraphValue{std::make_shared<const Graph>(std::move(body))});
+}
+
+// `depth`: of bodies around the operation.
 absl::StatusOr<AttributeValue> DecodeAttribute(const v1::AttributeValue& message, const IndexReader& operands,
-                                               const GraphLimits& limits, const std::string& field) {
+                                               const GraphLimits& limits, uint32_t depth,
+                                               const std::string& field) {
   switch (message.kind_case()) {
     case v1::AttributeValue::kBoolValue:
       return AttributeValue(message.bool_value());
@@ -144,6 +163,8 @@ absl::StatusOr<AttributeValue> DecodeAttribute(const v1::AttributeValue& message
           auto ids, operands.ReadList(message.operands().values(), limits.max_list_elements, field));
       return AttributeValue(std::move(ids));
     }
+    case v1::AttributeValue::kGraph:
+      return DecodeBody(message.graph(), limits, depth, field);
     case v1::AttributeValue::KIND_NOT_SET:
       break;
   }
@@ -151,7 +172,8 @@ absl::StatusOr<AttributeValue> DecodeAttribute(const v1::AttributeValue& message
 }
 
 absl::StatusOr<Operation> DecodeOperation(const v1::Operation& message, const IndexReader& operands,
-                                          const GraphLimits& limits, const std::string& field) {
+                                          const GraphLimits& limits, uint32_t depth,
+                                          const std::string& field) {
   Operation operation;
   MODELD_RETURN_IF_ERROR(CheckText(message.type(), limits, absl::StrCat(field, ".type")));
   MODELD_RETURN_IF_ERROR(CheckText(message.label(), limits, absl::StrCat(field, ".label")));
@@ -168,10 +190,44 @@ absl::StatusOr<Operation> DecodeOperation(const v1::Operation& message, const In
     MODELD_RETURN_IF_ERROR(CheckText(name, limits, absl::StrCat(field, ".attributes: a name")));
     MODELD_ASSIGN_OR_RETURN(
         AttributeValue decoded,
-        DecodeAttribute(value, operands, limits, absl::StrCat(field, ".attributes[\"", name, "\"]")));
+        DecodeAttribute(value, operands, limits, depth, absl::StrCat(field, ".attributes[\"", name, "\"]")));
     operation.attributes.emplace(name, std::move(decoded));
   }
   return operation;
+}
+
+absl::StatusOr<Graph> DecodeGraphAt(const v1::Graph& message, const GraphLimits& limits, uint32_t depth,
+                                    const std::string& field) {
+  MODELD_RETURN_IF_ERROR(CheckCount(message.operands_size(), limits.max_operands, field + ".operands"));
+  MODELD_RETURN_IF_ERROR(CheckCount(message.operations_size(), limits.max_operations, field + ".operations"));
+  MODELD_RETURN_IF_ERROR(CheckCount(message.outputs_size(), limits.max_bindings, field + ".outputs"));
+  const IndexReader operands(static_cast<uint32_t>(message.operands_size()));
+
+  Graph graph;
+  MODELD_ASSIGN_OR_RETURN(graph.inputs,
+                          operands.ReadList(message.inputs(), limits.max_bindings, field + ".inputs"));
+  graph.operands.reserve(message.operands_size());
+  for (int i = 0; i < message.operands_size(); ++i) {
+    MODELD_ASSIGN_OR_RETURN(
+        Operand operand, DecodeOperand(message.operands(i), limits, depth > 0, At(field + ".operands", i)));
+    graph.operands.push_back(std::move(operand));
+  }
+  graph.operations.reserve(message.operations_size());
+  for (int i = 0; i < message.operations_size(); ++i) {
+    MODELD_ASSIGN_OR_RETURN(Operation operation, DecodeOperation(message.operations(i), operands, limits,
+                                                                 depth, At(field + ".operations", i)));
+    graph.operations.push_back(std::move(operation));
+  }
+  for (int i = 0; i < message.outputs_size(); ++i) {
+    const v1::Graph::Output& output = message.outputs(i);
+    const std::string place = At(field + ".outputs", i);
+    MODELD_RETURN_IF_ERROR(CheckText(output.name(), limits, absl::StrCat(place, ".name")));
+    if (depth > 0 && !output.name().empty()) return Invalid(absl::StrCat(place, ".name"), "is set in a body");
+    MODELD_ASSIGN_OR_RETURN(const OperandId id,
+                            operands.Read(output.operand(), absl::StrCat(place, ".operand")));
+    graph.outputs.push_back({output.name(), id});
+  }
+  return graph;
 }
 
 struct AttributeEncoder {
@@ -196,6 +252,7 @@ struct AttributeEncoder {
     auto& values = *out.mutable_operands()->mutable_values();
     for (OperandId id : list) values.Add(id.value);
   }
+  void operator()(const GraphValue& value) const { *out.mutable_graph() = EncodeGraph(*value.graph); }
 };
 
 void EncodeOperand(const Operand& operand, v1::Operand& out) {
@@ -275,35 +332,7 @@ v1::BlobRef EncodeBlobRef(const Digest& digest, uint64_t size_bytes) {
 }
 
 absl::StatusOr<Graph> DecodeGraph(const v1::Graph& message, const GraphLimits& limits) {
-  MODELD_RETURN_IF_ERROR(CheckCount(message.operands_size(), limits.max_operands, "graph.operands"));
-  MODELD_RETURN_IF_ERROR(CheckCount(message.operations_size(), limits.max_operations, "graph.operations"));
-  MODELD_RETURN_IF_ERROR(CheckCount(message.outputs_size(), limits.max_bindings, "graph.outputs"));
-  const IndexReader operands(static_cast<uint32_t>(message.operands_size()));
-
-  Graph graph;
-  MODELD_ASSIGN_OR_RETURN(graph.inputs,
-                          operands.ReadList(message.inputs(), limits.max_bindings, "graph.inputs"));
-  graph.operands.reserve(message.operands_size());
-  for (int i = 0; i < message.operands_size(); ++i) {
-    MODELD_ASSIGN_OR_RETURN(Operand operand,
-                            DecodeOperand(message.operands(i), limits, At("graph.operands", i)));
-    graph.operands.push_back(std::move(operand));
-  }
-  graph.operations.reserve(message.operations_size());
-  for (int i = 0; i < message.operations_size(); ++i) {
-    MODELD_ASSIGN_OR_RETURN(Operation operation, DecodeOperation(message.operations(i), operands, limits,
-                                                                 At("graph.operations", i)));
-    graph.operations.push_back(std::move(operation));
-  }
-  for (int i = 0; i < message.outputs_size(); ++i) {
-    const v1::Graph::Output& output = message.outputs(i);
-    const std::string field = At("graph.outputs", i);
-    MODELD_RETURN_IF_ERROR(CheckText(output.name(), limits, absl::StrCat(field, ".name")));
-    MODELD_ASSIGN_OR_RETURN(const OperandId id,
-                            operands.Read(output.operand(), absl::StrCat(field, ".operand")));
-    graph.outputs.push_back({output.name(), id});
-  }
-  return graph;
+  return DecodeGraphAt(message, limits, /*depth=*/0, "graph");
 }
 
 v1::Graph EncodeGraph(const Graph& graph) {

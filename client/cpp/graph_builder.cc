@@ -42,6 +42,17 @@ std::optional<Region> IntegerBytes(const Number& value) {
   return BytesOf(static_cast<T>(number));
 }
 
+// One element of a packed type, in the low four bits of its byte.
+std::optional<Region> PackedBytes(DataType type, const Number& value) {
+  const std::optional<Region> byte =
+      type == DataType::kInt4 ? IntegerBytes<int8_t>(value) : IntegerBytes<uint8_t>(value);
+  if (!byte) return std::nullopt;
+  const auto bits = static_cast<uint8_t>(byte->bytes()[0]);
+  const bool fits = type == DataType::kInt4 ? bits <= 7 || bits >= 0xf8 : bits <= 0xf;
+  if (!fits) return std::nullopt;
+  return BytesOf(static_cast<uint8_t>(bits & 0xf));
+}
+
 std::optional<Region> ScalarBytes(DataType type, const Number& value) {
   const double number = std::visit([](auto v) { return static_cast<double>(v); }, value);
   switch (type) {
@@ -61,6 +72,9 @@ std::optional<Region> ScalarBytes(DataType type, const Number& value) {
       return IntegerBytes<int8_t>(value);
     case DataType::kUint8:
       return IntegerBytes<uint8_t>(value);
+    case DataType::kInt4:
+    case DataType::kUint4:
+      return PackedBytes(type, value);
   }
   return std::nullopt;
 }

@@ -115,6 +115,9 @@ ValueId CoreBuilder::SelectIf(ValueId condition, ValueId a, ValueId b) {
 
 ValueId CoreBuilder::CastTo(ValueId x, DataType to) {
   if (type(x) == to) return x;
+  if (IsPacked(type(x)) && to != Unpacked(type(x))) x = CastTo(x, Unpacked(type(x)));
+  if (IsPacked(to)) x = CastTo(x, Unpacked(to));
+  if (type(x) == to) return x;
   return AddOne(Cast{}, {x}, {to, shape(x)});
 }
 
@@ -171,6 +174,14 @@ ValueId CoreBuilder::GatherAlong(ValueId data, ValueId indices, uint32_t axis) {
   output.erase(output.begin() + axis);
   output.insert(output.begin() + axis, replacement.begin(), replacement.end());
   return AddOne(Gather{axis}, {data, indices}, {type(data), std::move(output)});
+}
+
+ValueId CoreBuilder::ScatterRows(ValueId data, ValueId indices, ValueId updates) {
+  return AddOne(Scatter{}, {data, indices, updates}, descriptor(data));
+}
+
+ValueId CoreBuilder::ScanAlong(const Scan& op, ValueId x) {
+  return AddOne(op, {x}, descriptor(x));
 }
 
 ValueId CoreBuilder::PadWith(const Pad& op, ValueId x) {

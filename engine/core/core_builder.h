@@ -51,6 +51,7 @@ class CoreBuilder {
   ValueId Apply(Comparison comparison, ValueId a, ValueId b);
   // condition ? a : b, broadcasting all three.
   ValueId SelectIf(ValueId condition, ValueId a, ValueId b);
+  // Packed types by way of their 8-bit type; to a packed type keeps the low four bits of that.
   ValueId CastTo(ValueId x, DataType type);
 
   ValueId Add(ValueId a, ValueId b) { return Apply(BinaryFunction::kAdd, a, b); }
@@ -78,6 +79,9 @@ class CoreBuilder {
   ValueId Convolve(const Convolution& op, ValueId input, ValueId filter, Shape output_shape);
   ValueId PoolTo(const Pool& op, ValueId input, Shape output_shape);
   ValueId GatherAlong(ValueId data, ValueId indices, uint32_t axis);
+  // A copy of `data` with rows replaced: Scatter.
+  ValueId ScatterRows(ValueId data, ValueId indices, ValueId updates);
+  ValueId ScanAlong(const Scan& op, ValueId x);
   ValueId PadWith(const Pad& op, ValueId x);
   // sizes[i] elements from starts[i], strides[i] apart.
   ValueId SliceOf(ValueId x, std::vector<uint32_t> starts, std::vector<uint32_t> strides, Shape sizes);

@@ -77,8 +77,9 @@ struct Compare {
 // output = condition (uint8) != 0 ? a : b; inputs (condition, a, b), all of the output's shape.
 struct Select {};
 
-// Converts elements to the output's type. Float to integer truncates toward zero and saturates, NaN gives 0;
-// integer to integer wraps; to float rounds to nearest even.
+// Converts elements to the output's type. Packed types convert to and from the 8-bit type of their sign only;
+// to a packed type keeps the low four bits. Float to integer truncates toward zero and saturates, NaN gives
+// 0; integer to integer wraps; to float rounds to nearest even.
 struct Cast {};
 
 // Combines the elements along `axes` (ascending, distinct, not empty); those dimensions become 1.
@@ -124,8 +125,22 @@ struct Gather {
   uint32_t axis;
 };
 
-// Adds `before`/`after` elements per dimension.
-enum class PadMode : uint8_t { kConstant, kEdge, kReflection };
+// Inputs (data [N, rest...], indices [M] of int32, uint32 or int64, updates [M, rest...]): the data, with row
+// indices[i] replaced by updates[i], in order, so that the last of equal indices wins. Indices mean what they
+// mean to Gather. Here because no other operation writes to places that depend on data.
+struct Scatter {};
+
+// Running sum along `axis`: output[i] = sum of input[0..i]. `exclusive`: without input[i] itself, so the
+// first is 0; `reversed`: from the end. Floats accumulate in at least float32; integers wrap. Here for its
+// cost class: composed it would need the square of the dimension.
+struct Scan {
+  uint32_t axis;
+  bool exclusive = false;
+  bool reversed = false;
+};
+
+// Adds `before`/`after` elements per dimension. kReflection leaves the edge out, kSymmetric repeats it.
+enum class PadMode : uint8_t { kConstant, kEdge, kReflection, kSymmetric };
 struct Pad {
   PadMode mode;
   std::vector<uint32_t> before = {};
@@ -164,7 +179,7 @@ struct Native {
 };
 
 using Op = std::variant<Unary, Binary, Compare, Select, Cast, Reduce, Contraction, Convolution, Pool, Gather,
-                        Pad, Slice, Concat, Transpose, Reshape, Broadcast, Native>;
+                        Scatter, Scan, Pad, Slice, Concat, Transpose, Reshape, Broadcast, Native>;
 
 // The struct's name, with its function where it has one, as messages and the printer use it: "convolution",
 // "binary add", "native softmax".

@@ -15,7 +15,7 @@ constexpr absl::string_view kCompare[] = {"equal",  "not_equal",      "greater",
                                           "lesser", "lesser_or_equal"};
 constexpr absl::string_view kReduce[] = {"sum", "product", "max", "min"};
 constexpr absl::string_view kPool[] = {"average", "max", "l2"};
-constexpr absl::string_view kPad[] = {"constant", "edge", "reflection"};
+constexpr absl::string_view kPad[] = {"constant", "edge", "reflection", "symmetric"};
 
 template <typename Enum, size_t n>
 std::string Join(absl::string_view family, const absl::string_view (&names)[n], Enum value) {
@@ -36,6 +36,8 @@ struct Name {
   }
   std::string operator()(const Pool& op) const { return Join("pool", kPool, op.function); }
   std::string operator()(const Gather&) const { return "gather"; }
+  std::string operator()(const Scatter&) const { return "scatter"; }
+  std::string operator()(const Scan&) const { return "scan"; }
   std::string operator()(const Pad& op) const { return Join("pad", kPad, op.mode); }
   std::string operator()(const Slice&) const { return "slice"; }
   std::string operator()(const Concat&) const { return "concat"; }

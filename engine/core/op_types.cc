@@ -5,6 +5,11 @@ namespace {
 
 constexpr DataType kAll[] = {DataType::kFloat32, DataType::kFloat16, DataType::kInt32, DataType::kUint32,
                              DataType::kInt64,   DataType::kUint64,  DataType::kInt8,  DataType::kUint8};
+constexpr DataType kMovable[] = {DataType::kFloat32, DataType::kFloat16, DataType::kInt32, DataType::kUint32,
+                                 DataType::kInt64,   DataType::kUint64,  DataType::kInt8,  DataType::kUint8,
+                                 DataType::kInt4,    DataType::kUint4};
+constexpr DataType kFloatsAndWide[] = {DataType::kFloat32, DataType::kFloat16, DataType::kInt32,
+                                       DataType::kUint32,  DataType::kInt64,   DataType::kUint64};
 constexpr DataType kFloats[] = {DataType::kFloat32, DataType::kFloat16};
 constexpr DataType kSigned[] = {DataType::kFloat32, DataType::kFloat16, DataType::kInt32, DataType::kInt64,
                                 DataType::kInt8};
@@ -42,6 +47,9 @@ struct Types {
     if (op.function == PoolFunction::kMax) return kAll;
     return kFloats;
   }
+  std::span<const DataType> operator()(const Scan&) const { return kFloatsAndWide; }
+  std::span<const DataType> operator()(const Cast&) const { return kMovable; }
+  std::span<const DataType> operator()(const Reshape&) const { return kMovable; }
   std::span<const DataType> operator()(const Native&) const { return {}; }
   // The rest compares, selects, converts, moves, or reduces by wrapping arithmetic.
   template <typename Any>

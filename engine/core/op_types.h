@@ -10,7 +10,8 @@
 namespace modeld::core {
 
 // The types that the operation's data operands may have: of all inputs, but for Select's condition (uint8)
-// and Gather's indices (GatherIndexTypes). Empty for Native, whose rules are the graph level's. Thread-safe.
+// and the indices of Gather and Scatter (GatherIndexTypes). Empty for Native, whose rules are the graph
+// level's. Thread-safe.
 std::span<const DataType> DataTypesOf(const Op& op);
 
 // int32, uint32, int64.

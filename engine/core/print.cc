@@ -25,6 +25,9 @@ struct Details {
                         Sizes("dilations", op.dilations), Sizes("padding", op.padding));
   }
   std::string operator()(const Gather& op) const { return absl::StrCat(" axis=", op.axis); }
+  std::string operator()(const Scan& op) const {
+    return absl::StrCat(" axis=", op.axis, op.exclusive ? " exclusive" : "", op.reversed ? " reversed" : "");
+  }
   std::string operator()(const Pad& op) const {
     return absl::StrCat(Sizes("before", op.before), Sizes("after", op.after), " value=", op.value);
   }

@@ -81,7 +81,15 @@ struct Rules {
   absl::Status operator()(const Binary&) const { return Elementwise(); }
   absl::Status operator()(const Compare&) const { return Elementwise(); }
   absl::Status operator()(const Select&) const { return Elementwise(); }
-  absl::Status operator()(const Cast&) const { return Elementwise(); }
+  absl::Status operator()(const Cast&) const {
+    const DataType from = in[0]->data_type;
+    const DataType to = out[0]->data_type;
+    if (IsPacked(from) || IsPacked(to)) {
+      MODELD_RETURN_IF_ERROR(Want(from == Unpacked(to) || to == Unpacked(from),
+                                  "a packed type is converted to another than its 8-bit type"));
+    }
+    return Elementwise();
+  }
 
   absl::Status operator()(const Reduce& op) const {
     MODELD_RETURN_IF_ERROR(Want(!op.axes.empty(), "has no axes"));
@@ -147,6 +155,19 @@ struct Rules {
     return WantShape(output(), expected, "output");
   }
 
+  absl::Status operator()(const Scatter&) const {
+    MODELD_RETURN_IF_ERROR(Want(!output().empty() && input(1).size() == 1, "ranks do not fit"));
+    MODELD_RETURN_IF_ERROR(WantShape(input(0), output(), "input 0"));
+    Shape updates = output();
+    updates[0] = input(1)[0];
+    return WantShape(input(2), updates, "input 2");
+  }
+
+  absl::Status operator()(const Scan& op) const {
+    MODELD_RETURN_IF_ERROR(Want(op.axis < output().size(), "axis is no dimension of the output"));
+    return WantShape(input(0), output(), "input 0");
+  }
+
   absl::Status operator()(const Pad& op) const {
     const size_t rank = input(0).size();
     MODELD_RETURN_IF_ERROR(
@@ -157,6 +178,9 @@ struct Rules {
           Want(uint64_t{op.before[d]} + size + op.after[d] == output()[d], "sizes do not add up"));
       MODELD_RETURN_IF_ERROR(
           Want(op.mode != PadMode::kReflection || (op.before[d] < size && op.after[d] < size),
+               "a reflection reaches past the input"));
+      MODELD_RETURN_IF_ERROR(
+          Want(op.mode != PadMode::kSymmetric || (op.before[d] <= size && op.after[d] <= size),
                "a reflection reaches past the input"));
     }
     return absl::OkStatus();
@@ -214,6 +238,7 @@ struct InputCount {
   size_t operator()(const Contraction&) const { return 2; }
   size_t operator()(const Convolution&) const { return 2; }
   size_t operator()(const Gather&) const { return 2; }
+  size_t operator()(const Scatter&) const { return 3; }
   size_t operator()(const Concat&) const { return 0; }
   template <typename Any>
   size_t operator()(const Any&) const {
@@ -233,7 +258,7 @@ absl::Status CheckTypes(const Op& op, Descriptors in, Descriptors out) {
     const DataType found = in[i]->data_type;
     if (i == 0 && data == 1) {
       MODELD_RETURN_IF_ERROR(Want(found == DataType::kUint8, "the condition is not uint8"));
-    } else if (i == 1 && std::holds_alternative<Gather>(op)) {
+    } else if (i == 1 && (std::holds_alternative<Gather>(op) || std::holds_alternative<Scatter>(op))) {
       MODELD_RETURN_IF_ERROR(
           Want(Contains(GatherIndexTypes(), found), "the indices have a type that is no index"));
     } else {

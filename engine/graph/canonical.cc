@@ -61,9 +61,24 @@ class Encoder {
   std::string Run() {
     writer_.Bytes(kMagic);
     WriteInputs();
-    writer_.Varint(graph_.operations.size());
-    for (const Operation& operation : graph_.operations) WriteOperation(operation);
+    WriteOperations();
     WriteOutputs();
+    return writer_.Take();
+  }
+
+  // A body: inputs and outputs in their given order, without names.
+  std::string RunBody() {
+    writer_.Varint(graph_.inputs.size());
+    for (OperandId id : graph_.inputs) {
+      writer_.Tensor(graph_.descriptor(id));
+      numbers_[id.value] = next_++;
+    }
+    WriteOperations();
+    writer_.Varint(graph_.outputs.size());
+    for (const GraphOutput& output : graph_.outputs) {
+      writer_.Varint(numbers_[output.operand.value]);
+      writer_.Tensor(graph_.descriptor(output.operand));
+    }
     return writer_.Take();
   }
 
@@ -117,6 +132,15 @@ class Encoder {
   template <typename T>
   void WriteAlternative(const std::vector<T>& values) {
     WriteList(values, [&](const T& value) { WriteAlternative(value); });
+  }
+
+  void WriteAlternative(const GraphValue& value) {
+    writer_.Bytes(Encoder(*value.graph, with_labels_).RunBody());
+  }
+
+  void WriteOperations() {
+    writer_.Varint(graph_.operations.size());
+    for (const Operation& operation : graph_.operations) WriteOperation(operation);
   }
 
   void WriteOperation(const Operation& operation) {

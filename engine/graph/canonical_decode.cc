@@ -87,21 +87,42 @@ class Reader {
 
 class Decoder {
  public:
-  Decoder(absl::string_view bytes, const GraphLimits& limits) : in_(bytes), limits_(limits) {}
+  // `depth`: of bodies around this graph. The reader must outlive the decoder.
+  Decoder(Reader& in, const GraphLimits& limits, uint32_t depth) : in_(in), limits_(limits), depth_(depth) {}
 
   absl::StatusOr<Graph> Run() {
     MODELD_ASSIGN_OR_RETURN(const absl::string_view magic, in_.Bytes(canonical::kMagic.size()));
     if (magic != canonical::kMagic) return in_.Error("this is no canonical graph of a known version");
     MODELD_RETURN_IF_ERROR(ReadInputs());
-    MODELD_ASSIGN_OR_RETURN(const uint64_t operations,
-                            in_.Count(limits_.max_operations, "number of operations"));
-    for (uint64_t i = 0; i < operations; ++i) MODELD_RETURN_IF_ERROR(ReadOperation());
+    MODELD_RETURN_IF_ERROR(ReadOperations());
     MODELD_RETURN_IF_ERROR(ReadOutputs());
     if (!in_.AtEnd()) return in_.Error("bytes follow the end");
     return std::move(graph_);
   }
 
+  absl::StatusOr<Graph> RunBody() {
+    MODELD_ASSIGN_OR_RETURN(const uint64_t inputs, in_.Count(limits_.max_bindings, "number of inputs"));
+    for (uint64_t i = 0; i < inputs; ++i) {
+      Operand operand;
+      operand.kind = OperandKind::kInput;
+      MODELD_ASSIGN_OR_RETURN(operand.descriptor, ReadTensor());
+      MODELD_ASSIGN_OR_RETURN(const OperandId id, AddOperand(std::move(operand)));
+      graph_.inputs.push_back(id);
+    }
+    MODELD_RETURN_IF_ERROR(ReadOperations());
+    MODELD_ASSIGN_OR_RETURN(const uint64_t outputs, in_.Count(limits_.max_bindings, "number of outputs"));
+    for (uint64_t i = 0; i < outputs; ++i) MODELD_RETURN_IF_ERROR(ReadOutput(""));
+    return std::move(graph_);
+  }
+
  private:
+  absl::Status ReadOperations() {
+    MODELD_ASSIGN_OR_RETURN(const uint64_t operations,
+                            in_.Count(limits_.max_operations, "number of operations"));
+    for (uint64_t i = 0; i < operations; ++i) MODELD_RETURN_IF_ERROR(ReadOperation());
+    return absl::OkStatus();
+  }
+
   absl::StatusOr<TensorDescriptor> ReadTensor() {
     TensorDescriptor descriptor;
     MODELD_ASSIGN_OR_RETURN(descriptor.data_type, in_.Type());
@@ -150,6 +171,7 @@ class Decoder {
     const uint64_t next = graph_.operands.size();
     MODELD_ASSIGN_OR_RETURN(const uint64_t number, in_.Varint(next, "operand number"));
     if (number < next) return OperandId{static_cast<uint32_t>(number)};
+    if (depth_ > 0) return in_.Error("a body has a constant");
     Operand operand;
     operand.kind = OperandKind::kConstant;
     MODELD_ASSIGN_OR_RETURN(operand.descriptor, ReadTensor());
@@ -189,6 +211,14 @@ class Decoder {
   }
   absl::Status ReadAlternative(OperandId& value) {
     MODELD_ASSIGN_OR_RETURN(value, ReadReference());
+    return absl::OkStatus();
+  }
+  absl::Status ReadAlternative(GraphValue& value) {
+    if (depth_ >= limits_.max_composite_depth) {
+      return in_.Error(absl::StrCat("bodies are nested deeper than ", limits_.max_composite_depth));
+    }
+    MODELD_ASSIGN_OR_RETURN(Graph body, Decoder(in_, limits_, depth_ + 1).RunBody());
+    value.graph = std::make_shared<const Graph>(std::move(body));
     return absl::OkStatus();
   }
   template <typename T>
@@ -248,14 +278,18 @@ class Decoder {
     std::string previous;
     for (uint64_t i = 0; i < count; ++i) {
       MODELD_ASSIGN_OR_RETURN(previous, ReadName(previous, i == 0));
-      if (graph_.operands.empty()) return in_.Error("there is no operand that could be an output");
-      MODELD_ASSIGN_OR_RETURN(const uint64_t number,
-                              in_.Varint(graph_.operands.size() - 1, "operand number"));
-      const OperandId id{static_cast<uint32_t>(number)};
-      MODELD_ASSIGN_OR_RETURN(const TensorDescriptor descriptor, ReadTensor());
-      MODELD_RETURN_IF_ERROR(SetOutputDescriptor(id, descriptor));
-      graph_.outputs.push_back({previous, id});
+      MODELD_RETURN_IF_ERROR(ReadOutput(previous));
     }
+    return absl::OkStatus();
+  }
+
+  absl::Status ReadOutput(const std::string& name) {
+    if (graph_.operands.empty()) return in_.Error("there is no operand that could be an output");
+    MODELD_ASSIGN_OR_RETURN(const uint64_t number, in_.Varint(graph_.operands.size() - 1, "operand number"));
+    const OperandId id{static_cast<uint32_t>(number)};
+    MODELD_ASSIGN_OR_RETURN(const TensorDescriptor descriptor, ReadTensor());
+    MODELD_RETURN_IF_ERROR(SetOutputDescriptor(id, descriptor));
+    graph_.outputs.push_back({name, id});
     return absl::OkStatus();
   }
 
@@ -270,8 +304,9 @@ class Decoder {
     return absl::OkStatus();
   }
 
-  Reader in_;
+  Reader& in_;
   const GraphLimits& limits_;
+  const uint32_t depth_;
   Graph graph_;
   std::set<std::tuple<DataType, Shape, Digest>> constants_;
   std::set<OperandId> described_;
@@ -280,7 +315,8 @@ class Decoder {
 }  // namespace
 
 absl::StatusOr<Graph> DecodeCanonical(absl::string_view bytes, const GraphLimits& limits) {
-  return Decoder(bytes, limits).Run();
+  Reader reader(bytes);
+  return Decoder(reader, limits, /*depth=*/0).Run();
 }
 
 }  // namespace modeld

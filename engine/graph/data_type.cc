@@ -1,28 +1,31 @@
 #include "engine/graph/data_type.h"
 
 #include <array>
+#include <cassert>
 
 namespace modeld {
 namespace {
 
 struct Row {
   absl::string_view name;
-  uint8_t bytes;
+  uint8_t bits;
   bool is_float;
   bool is_signed_integer;
 };
 
 // Indexed by the enumerator's value.
-constexpr std::array<Row, 9> kRows = {{
+constexpr std::array<Row, 11> kRows = {{
     {"", 0, false, false},
-    {"float32", 4, true, false},
-    {"float16", 2, true, false},
-    {"int32", 4, false, true},
-    {"uint32", 4, false, false},
-    {"int64", 8, false, true},
-    {"uint64", 8, false, false},
-    {"int8", 1, false, true},
-    {"uint8", 1, false, false},
+    {"float32", 32, true, false},
+    {"float16", 16, true, false},
+    {"int32", 32, false, true},
+    {"uint32", 32, false, false},
+    {"int64", 64, false, true},
+    {"uint64", 64, false, false},
+    {"int8", 8, false, true},
+    {"uint8", 8, false, false},
+    {"int4", 4, false, true},
+    {"uint4", 4, false, false},
 }};
 
 const Row& RowOf(DataType type) {
@@ -47,8 +50,23 @@ bool IsValidDataType(uint32_t value) {
   return value >= 1 && value < kRows.size();
 }
 
+uint32_t ElementBits(DataType type) {
+  return RowOf(type).bits;
+}
+
 uint32_t ElementBytes(DataType type) {
-  return RowOf(type).bytes;
+  assert(!IsPacked(type));
+  return RowOf(type).bits / 8;
+}
+
+bool IsPacked(DataType type) {
+  return type == DataType::kInt4 || type == DataType::kUint4;
+}
+
+DataType Unpacked(DataType type) {
+  if (type == DataType::kInt4) return DataType::kInt8;
+  if (type == DataType::kUint4) return DataType::kUint8;
+  return type;
 }
 
 bool IsFloat(DataType type) {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <variant>
 #include <vector>
@@ -20,12 +21,21 @@ struct OperandId {
   friend auto operator<=>(const OperandId&, const OperandId&) = default;
 };
 
+struct Graph;
+
+// A graph as the value of an attribute: the body of a `composite` operation (engine/ops/composite.cc). Never
+// null in a graph that a decoder or builder made. Immutable, shared by copies; equal only if the same object.
+struct GraphValue {
+  std::shared_ptr<const Graph> graph;
+  friend bool operator==(const GraphValue&, const GraphValue&) = default;
+};
+
 // The value of an operation's attribute. The alternatives' order is the wire tag of the canonical encoding:
 // frozen, only appended to. An OperandId is an optional operand that WebNN passes in the options
 // (conv2d's bias); operand lists (gru's activations aside) serve options that hold several.
 using AttributeValue =
     std::variant<bool, int64_t, double, std::string, DataType, OperandId, std::vector<int64_t>,
-                 std::vector<double>, std::vector<std::string>, std::vector<OperandId>>;
+                 std::vector<double>, std::vector<std::string>, std::vector<OperandId>, GraphValue>;
 
 // Sorted by name, as the canonical encoding wants it. Names and meaning: the operation's schema (engine/ops).
 using Attributes = std::map<std::string, AttributeValue, std::less<>>;
@@ -67,7 +77,8 @@ struct GraphOutput {
 };
 
 // A graph, not necessarily valid: engine/ops/validate.h tells, and completes it. A plain value; copies share
-// the constants' bytes. Operations stand in an order in which each operand is written before it is read.
+// the constants' bytes. Operations stand in an order in which each operand is written before it is read. As a
+// body (GraphValue) its inputs and outputs are bound by position, have empty names, and it has no constants.
 struct Graph {
   std::vector<Operand> operands;
   // The operands of kind kInput, in the caller's order.

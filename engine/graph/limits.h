@@ -21,6 +21,12 @@ struct GraphLimits {
   uint32_t max_string_bytes = 1'024;
   // Elements of a list attribute, operands of one operation.
   uint32_t max_list_elements = 4'096;
+  // Bodies within bodies of composite operations.
+  uint32_t max_composite_depth = 8;
+  // Steps of a recurrent operation, each of which becomes operations of its own.
+  uint32_t max_recurrent_steps = 16'384;
+  // Core operations that a graph decomposes into.
+  uint32_t max_core_nodes = 1'000'000;
 };
 
 }  // namespace modeld

@@ -33,6 +33,9 @@ std::string Text(DataType value) {
 std::string Text(OperandId value) {
   return absl::StrCat("%", value.value);
 }
+std::string Text(const GraphValue& value) {
+  return absl::StrCat("graph of ", value.graph->operations.size(), " operations");
+}
 template <typename T>
 std::string Text(const std::vector<T>& values) {
   const auto append = [](std::string* out, const T& value) { out->append(Text(value)); };

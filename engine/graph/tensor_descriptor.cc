@@ -16,10 +16,12 @@ uint64_t TensorDescriptor::ElementCount() const {
 }
 
 absl::StatusOr<uint64_t> TensorDescriptor::ByteSize() const {
-  uint64_t bytes = ElementBytes(data_type);
-  if (bytes == 0) {
+  const uint32_t bits = ElementBits(data_type);
+  if (bits == 0) {
     return absl::InvalidArgumentError(absl::StrCat("data type ", static_cast<int>(data_type), " is unknown"));
   }
+  // In bytes, but for packed types: in elements.
+  uint64_t bytes = IsPacked(data_type) ? 1 : bits / 8;
   for (uint32_t size : shape) {
     if (size == 0) {
       return absl::InvalidArgumentError(
@@ -33,7 +35,7 @@ absl::StatusOr<uint64_t> TensorDescriptor::ByteSize() const {
     }
     bytes = *product;
   }
-  return bytes;
+  return IsPacked(data_type) ? bytes / 2 + bytes % 2 : bytes;
 }
 
 std::string TensorDescriptor::ToString() const {

@@ -23,7 +23,7 @@ struct TensorDescriptor {
 
   // The number of elements; 1 for a scalar. Requires: ByteSize() succeeded once for this descriptor.
   uint64_t ElementCount() const;
-  // Bytes of the packed row-major buffer. INVALID_ARGUMENT when the type is none, a dimension is 0, or the
+  // Bytes of the dense row-major buffer. INVALID_ARGUMENT when the type is none, a dimension is 0, or the
   // size does not fit int64.
   absl::StatusOr<uint64_t> ByteSize() const;
   // "float32[1,3,224,224]", for messages.

@@ -23,10 +23,10 @@ constexpr ValueId kNone = std::numeric_limits<ValueId>::max();
 // Translates one graph; see Lower.
 class Lowerer {
  public:
-  Lowerer(const Graph& graph, const core::OpSupport& support, bool claim)
+  Lowerer(const Graph& graph, const core::OpSupport& support, const LowerOptions& options)
       : graph_(graph),
         support_(support),
-        claim_(claim),
+        options_(options),
         builder_(core_),
         values_(graph.operands.size(), kNone) {}
 
@@ -40,6 +40,10 @@ class Lowerer {
       const std::string name = OperationName(operation, i);
       builder_.set_label(name);
       MODELD_RETURN_IF_ERROR(Annotate(Translate(operation), name));
+      if (core_.nodes.size() > options_.max_core_nodes) {
+        return absl::ResourceExhaustedError(absl::StrCat(name, ": the graph comes to more than ",
+                                                         options_.max_core_nodes, " core operations here"));
+      }
     }
     for (const GraphOutput& output : graph_.outputs) {
       MODELD_RETURN_IF_ERROR(Annotate(Need(output.operand), absl::StrCat("output \"", output.name, "\"")));
@@ -78,7 +82,7 @@ class Lowerer {
       inputs.push_back(values_[id.value]);
     }
     std::vector<ValueId> outputs;
-    if (claim_ && support_.Claims(graph_, operation)) {
+    if (options_.claim && support_.Claims(graph_, operation)) {
       std::vector<TensorDescriptor> descriptors;
       for (OperandId id : operation.outputs) descriptors.push_back(graph_.descriptor(id));
       outputs = builder_.AddNode(core::Native{operation}, std::move(inputs), std::move(descriptors));
@@ -91,7 +95,7 @@ class Lowerer {
 
   const Graph& graph_;
   const core::OpSupport& support_;
-  const bool claim_;
+  const LowerOptions& options_;
   core::Graph core_;
   core::CoreBuilder builder_;
   // By OperandId; kNone for what has no value yet.
@@ -106,7 +110,7 @@ absl::Status Check(const core::Graph& graph, absl::string_view stage) {
 
 absl::StatusOr<core::Graph> Lower(const Graph& graph, const core::OpSupport& support,
                                   const core::Evaluator& evaluator, const LowerOptions& options) {
-  MODELD_ASSIGN_OR_RETURN(core::Graph core, Lowerer(graph, support, options.claim).Run());
+  MODELD_ASSIGN_OR_RETURN(core::Graph core, Lowerer(graph, support, options).Run());
   MODELD_RETURN_IF_ERROR(Check(core, "decomposition"));
   Simplify(core);
   MODELD_RETURN_IF_ERROR(Check(core, "simplification"));

@@ -41,16 +41,21 @@ absl::string_view KindName(AttributeKind kind) {
       return "a list of unsigned integers";
     case AttributeKind::kUintOrUints:
       return "an unsigned integer or a list of them";
+    case AttributeKind::kFloats:
+      return "a list of floats";
     case AttributeKind::kStrings:
       return "a list of strings";
+    case AttributeKind::kGraph:
+      return "a graph";
   }
   return "";
 }
 
 // By index of AttributeValue's alternatives.
-constexpr absl::string_view kValueNames[] = {
-    "a boolean",  "an integer",         "a float",          "a string",          "a data type",
-    "an operand", "a list of integers", "a list of floats", "a list of strings", "a list of operands"};
+constexpr absl::string_view kValueNames[] = {"a boolean",          "an integer",       "a float",
+                                             "a string",           "a data type",      "an operand",
+                                             "a list of integers", "a list of floats", "a list of strings",
+                                             "a list of operands", "a graph"};
 
 bool IsOfKind(const AttributeValue& value, AttributeKind kind) {
   switch (kind) {
@@ -74,8 +79,12 @@ bool IsOfKind(const AttributeValue& value, AttributeKind kind) {
       return std::holds_alternative<std::vector<int64_t>>(value);
     case AttributeKind::kUintOrUints:
       return std::holds_alternative<int64_t>(value) || std::holds_alternative<std::vector<int64_t>>(value);
+    case AttributeKind::kFloats:
+      return std::holds_alternative<std::vector<double>>(value);
     case AttributeKind::kStrings:
       return std::holds_alternative<std::vector<std::string>>(value);
+    case AttributeKind::kGraph:
+      return std::holds_alternative<GraphValue>(value);
   }
   return false;
 }
@@ -88,17 +97,21 @@ absl::Status CheckUint(const InferContext& context, const AttributeSchema& row, 
                        absl::StrCat(value));
 }
 
+absl::Status CheckListSize(const InferContext& context, const AttributeSchema& row, size_t size) {
+  if (row.size != 0 && size != row.size) {
+    return context.Error(row.name, absl::StrCat("has ", size, " elements, expected ", row.size),
+                         absl::StrCat(row.size), absl::StrCat(size));
+  }
+  if (size > context.limits().max_list_elements) {
+    return context.Error(row.name, absl::StrCat("has ", size, " elements"),
+                         absl::StrCat("at most ", context.limits().max_list_elements), absl::StrCat(size));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckUints(const InferContext& context, const AttributeSchema& row,
                         const std::vector<int64_t>& values) {
-  if (row.size != 0 && values.size() != row.size) {
-    return context.Error(row.name, absl::StrCat("has ", values.size(), " elements, expected ", row.size),
-                         absl::StrCat(row.size), absl::StrCat(values.size()));
-  }
-  if (values.size() > context.limits().max_list_elements) {
-    return context.Error(row.name, absl::StrCat("has ", values.size(), " elements"),
-                         absl::StrCat("at most ", context.limits().max_list_elements),
-                         absl::StrCat(values.size()));
-  }
+  MODELD_RETURN_IF_ERROR(CheckListSize(context, row, values.size()));
   for (int64_t value : values) MODELD_RETURN_IF_ERROR(CheckUint(context, row, value));
   return absl::OkStatus();
 }
@@ -137,6 +150,9 @@ absl::Status CheckValue(const InferContext& context, const AttributeSchema& row,
     if (const auto* one = std::get_if<int64_t>(&value)) return CheckUint(context, row, *one);
   }
   if (const auto* list = std::get_if<std::vector<int64_t>>(&value)) return CheckUints(context, row, *list);
+  if (const auto* list = std::get_if<std::vector<double>>(&value)) {
+    return CheckListSize(context, row, list->size());
+  }
   if (row.kind == AttributeKind::kString) return CheckString(context, row, std::get<std::string>(value));
   if (row.kind == AttributeKind::kNumber && std::holds_alternative<std::string>(value) &&
       !ParseNumber(std::get<std::string>(value))) {
@@ -152,6 +168,18 @@ absl::Status CheckValue(const InferContext& context, const AttributeSchema& row,
   return absl::OkStatus();
 }
 
+// An attribute that the schema does not name, where it allows such.
+absl::Status CheckFreeAttribute(const InferContext& context, const std::string& name,
+                                const AttributeValue& value) {
+  const std::string field = absl::StrCat("attribute \"", EscapedForMessage(name), "\"");
+  const bool is_plain = !std::holds_alternative<OperandId>(value) &&
+                        !std::holds_alternative<std::vector<OperandId>>(value) &&
+                        !std::holds_alternative<GraphValue>(value);
+  if (is_plain) return absl::OkStatus();
+  return context.Error(field, absl::StrCat("is ", kValueNames[value.index()], ", expected plain data"),
+                       "plain data", std::string(kValueNames[value.index()]));
+}
+
 // WebNN's ConvertToFloat.
 double RoundToFloat(double value, DataType type) {
   return type == DataType::kFloat16 ? HalfToFloat(FloatToHalf(value)) : static_cast<float>(value);
@@ -163,7 +191,7 @@ struct IntegerRange {
   uint64_t max;
 };
 IntegerRange RangeOf(DataType type) {
-  const uint32_t bits = ElementBytes(type) * 8;
+  const uint32_t bits = ElementBits(type);
   if (IsSignedInteger(type)) return {-(int64_t{1} << (bits - 2)) * 2, (uint64_t{1} << (bits - 1)) - 1};
   return {0, bits == 64 ? ~uint64_t{0} : (uint64_t{1} << bits) - 1};
 }
@@ -203,6 +231,10 @@ double ToDouble(const AttributeValue& value) {
 absl::Status CheckAttributes(const InferContext& context, const OpSchema& schema) {
   for (const auto& [name, value] : context.operation().attributes) {
     const AttributeSchema* row = schema.FindAttribute(name);
+    if (row == nullptr && schema.open_attributes) {
+      MODELD_RETURN_IF_ERROR(CheckFreeAttribute(context, name, value));
+      continue;
+    }
     if (row == nullptr) {
       const std::string shown = EscapedForMessage(name);
       return context.Error(absl::StrCat("attribute \"", shown, "\""), "is unknown", "", shown);

@@ -21,6 +21,9 @@ absl::StatusOr<std::vector<core::ValueId>> Decompose(const Graph& graph, const O
   }
   for (size_t i = 0; i < outputs.size(); ++i) {
     const TensorDescriptor& expected = graph.descriptor(operation.outputs[i]);
+    if (Unpacked(expected.data_type) == builder.type(outputs[i])) {
+      outputs[i] = builder.CastTo(outputs[i], expected.data_type);
+    }
     const TensorDescriptor& found = builder.descriptor(outputs[i]);
     if (!(expected == found)) {
       return absl::InternalError(absl::StrCat(operation.type, ": the decomposition gives ", found.ToString(),

@@ -20,7 +20,7 @@ std::string TypesText(TypeSet types) {
     absl::string_view name;
   };
   for (const Name& name :
-       {Name{kAnyType, "any"}, Name{kFloatTypes, "float"}, Name{kSignedTypes, "signed"},
+       {Name{kAnyType, "any"}, Name{kMovableTypes, "movable"}, Name{kFloatTypes, "float"}, Name{kSignedTypes, "signed"},
         Name{kFloatAndWideIntegerTypes, "float or 32/64-bit"}, Name{kIndexTypes, "index"}}) {
     if (types.ToString() == name.types.ToString()) return std::string(name.name);
   }
@@ -63,8 +63,12 @@ absl::string_view KindText(AttributeKind kind) {
       return "unsigned list";
     case AttributeKind::kUintOrUints:
       return "unsigned or list";
+    case AttributeKind::kFloats:
+      return "float list";
     case AttributeKind::kStrings:
       return "string list";
+    case AttributeKind::kGraph:
+      return "graph";
   }
   return "";
 }

@@ -24,14 +24,28 @@ std::vector<OpSchema> MatmulOps();
 std::vector<OpSchema> ConvolutionOps();
 // pooling.cc: averagePool2d, l2Pool2d, maxPool2d.
 std::vector<OpSchema> PoolingOps();
+// resampling.cc: resample2d.
+std::vector<OpSchema> ResamplingOps();
 // normalization.cc: batchNormalization, instanceNormalization, layerNormalization.
 std::vector<OpSchema> NormalizationOps();
 // reduction.cc: the ten reductions.
 std::vector<OpSchema> ReductionOps();
+// arg_min_max.cc: argMin, argMax.
+std::vector<OpSchema> ArgMinMaxOps();
+// cumulative.cc: cumulativeSum.
+std::vector<OpSchema> CumulativeOps();
 // shape.cc: reshape, expand, transpose.
 std::vector<OpSchema> ShapeOps();
-// movement.cc: concat, gather, pad, slice, split.
+// movement.cc: concat, pad, reverse, slice, split, tile, triangular.
 std::vector<OpSchema> MovementOps();
+// quantization.cc: dequantizeLinear, quantizeLinear.
+std::vector<OpSchema> QuantizationOps();
+// gru.cc: gru, gruCell.
+std::vector<OpSchema> GruOps();
+// lstm.cc: lstm, lstmCell.
+std::vector<OpSchema> LstmOps();
+// gather_scatter.cc: gather, gatherElements, gatherND, scatterElements, scatterND.
+std::vector<OpSchema> GatherScatterOps();
 
 }  // namespace modeld
 

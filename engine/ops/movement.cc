@@ -1,10 +1,12 @@
-// Operations that copy elements elsewhere: concat, gather, pad, slice, split.
+// Operations that copy elements elsewhere: concat, pad, reverse, slice, split, tile, triangular.
+#include <algorithm>
 #include <limits>
 #include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "engine/ops/families.h"
+#include "engine/ops/positions.h"
 #include "engine/ops/shared_rules.h"
 
 namespace modeld {
@@ -39,18 +41,27 @@ Values DecomposeConcat(DecomposeContext& c) {
   return {c.b.ConcatAlong(c.inputs(), c.Uint("axis"))};
 }
 
-InferResult InferGather(InferContext& c) {
-  const uint32_t axis = c.Uint("axis");
-  MODELD_RETURN_IF_ERROR(CheckAxis(c, "axis", axis));
-  TensorDescriptor output = c.input(0);
-  const Shape& indices = c.input(1).shape;
-  output.shape.erase(output.shape.begin() + axis);
-  output.shape.insert(output.shape.begin() + axis, indices.begin(), indices.end());
-  return One(std::move(output));
+// WebNN's modes, and `symmetric`.
+core::PadMode PadModeOf(const AttributeReader& c) {
+  const std::string& mode = c.String("mode");
+  if (mode == "edge") return core::PadMode::kEdge;
+  if (mode == "reflection") return core::PadMode::kReflection;
+  return mode == "symmetric" ? core::PadMode::kSymmetric : core::PadMode::kConstant;
 }
 
-Values DecomposeGather(DecomposeContext& c) {
-  return {c.b.GatherAlong(c.input(0), c.input(1), c.Uint("axis"))};
+// What is mirrored must be there: all but the edge itself, or with it.
+absl::Status CheckMirrored(const InferContext& c, absl::string_view field, size_t dimension,
+                           uint32_t padding) {
+  const core::PadMode mode = PadModeOf(c);
+  const uint32_t size = c.input().shape[dimension];
+  const bool reflects = mode == core::PadMode::kReflection;
+  if (!reflects && mode != core::PadMode::kSymmetric) return absl::OkStatus();
+  if (padding < size || (padding == size && !reflects)) return absl::OkStatus();
+  const absl::string_view bound = reflects ? "below" : "at most";
+  return c.Error(field,
+                 absl::StrCat(padding, " must be ", bound, " the size ", size, " of dimension ", dimension,
+                              " to be ", reflects ? "reflected" : "mirrored"),
+                 absl::StrCat(bound, " ", size), absl::StrCat(padding));
 }
 
 InferResult InferPad(InferContext& c) {
@@ -60,33 +71,25 @@ InferResult InferPad(InferContext& c) {
   MODELD_RETURN_IF_ERROR(CheckCount(c, "beginningPadding", before.size(), output.shape.size()));
   MODELD_RETURN_IF_ERROR(CheckCount(c, "endingPadding", after.size(), output.shape.size()));
   for (size_t i = 0; i < output.shape.size(); ++i) {
-    const uint32_t size = output.shape[i];
-    if (c.String("mode") == "reflection" && (before[i] >= size || after[i] >= size)) {
-      return c.Error(before[i] >= size ? "beginningPadding" : "endingPadding",
-                     absl::StrCat(std::max(before[i], after[i]), " must be below the size ", size,
-                                  " of dimension ", i, " to be reflected"),
-                     absl::StrCat("below ", size), absl::StrCat(std::max(before[i], after[i])));
-    }
-    MODELD_ASSIGN_OR_RETURN(output.shape[i], ToDimension(c, absl::StrCat("output dimension ", i),
-                                                         static_cast<int64_t>(size) + before[i] + after[i]));
+    MODELD_RETURN_IF_ERROR(CheckMirrored(c, "beginningPadding", i, before[i]));
+    MODELD_RETURN_IF_ERROR(CheckMirrored(c, "endingPadding", i, after[i]));
+    const int64_t size = int64_t{output.shape[i]} + before[i] + after[i];
+    MODELD_ASSIGN_OR_RETURN(output.shape[i], ToDimension(c, absl::StrCat("output dimension ", i), size));
   }
   return One(std::move(output));
 }
 
 // Whether core::Pad's double holds the value exactly.
 bool IsExactAsDouble(const DecomposeContext& c, absl::string_view name, DataType type) {
-  if (ElementBytes(type) < 8) return true;
+  if (ElementBits(type) < 64) return true;
   return c.IsInt(name) && c.Int(name) >= -(int64_t{1} << 53) && c.Int(name) <= int64_t{1} << 53;
 }
 
 // One Pad. A 64-bit integer beyond double's exact range is put in afterwards: where(pad(1, 0), pad(x, 0),
 // value).
 Values DecomposePad(DecomposeContext& c) {
-  const std::string& mode = c.String("mode");
   const DataType type = c.output().data_type;
-  core::Pad op = {.mode = mode == "edge"         ? core::PadMode::kEdge
-                          : mode == "reflection" ? core::PadMode::kReflection
-                                                 : core::PadMode::kConstant,
+  core::Pad op = {.mode = PadModeOf(c),
                   .before = c.Uints("beginningPadding"),
                   .after = c.Uints("endingPadding"),
                   .value = 0};
@@ -175,34 +178,110 @@ Values DecomposeSplit(DecomposeContext& c) {
   return outputs;
 }
 
+InferResult InferReverse(InferContext& c) {
+  if (!c.Has("axes")) {
+    std::vector<uint32_t> all(c.input().shape.size());
+    std::iota(all.begin(), all.end(), 0u);
+    c.SetUints("axes", all);
+  }
+  MODELD_RETURN_IF_ERROR(CheckAxes(c, "axes", c.Uints("axes")));
+  return SameAsInput(c);
+}
+
+// gather(x, [size - 1, .., 0]) along each axis
+Values DecomposeReverse(DecomposeContext& c) {
+  ValueId x = c.input();
+  for (uint32_t axis : c.Uints("axes")) {
+    const uint32_t size = c.b.shape(x)[axis];
+    if (size == 1) continue;
+    x = c.b.GatherAlong(x, Positions(c.b, DataType::kInt32, size, int64_t{size} - 1, -1), axis);
+  }
+  return {x};
+}
+
+InferResult InferTile(InferContext& c) {
+  TensorDescriptor output = c.input();
+  const std::vector<uint32_t> repetitions = c.Uints("repetitions");
+  MODELD_RETURN_IF_ERROR(CheckCount(c, "repetitions", repetitions.size(), output.shape.size()));
+  for (size_t i = 0; i < output.shape.size(); ++i) {
+    const int64_t size = int64_t{output.shape[i]} * repetitions[i];
+    MODELD_ASSIGN_OR_RETURN(output.shape[i], ToDimension(c, absl::StrCat("output dimension ", i), size));
+  }
+  return One(std::move(output));
+}
+
+// Per dimension, innermost first: x as [outer, 1, rest] broadcast to [outer, repetitions, rest]. Dimensions
+// of size 1 are broadcast as they are, all at once.
+Values DecomposeTile(DecomposeContext& c) {
+  const std::vector<uint32_t> repetitions = c.Uints("repetitions");
+  ValueId x = c.input();
+  for (size_t i = repetitions.size(); i-- > 0;) {
+    Shape shape = c.b.shape(x);
+    if (repetitions[i] == 1 || shape[i] == 1) continue;
+    uint32_t outer = 1;
+    for (size_t d = 0; d < i; ++d) outer *= shape[d];
+    uint32_t rest = 1;
+    for (size_t d = i; d < shape.size(); ++d) rest *= shape[d];
+    x = c.b.BroadcastTo(c.b.ReshapeTo(x, {outer, 1, rest}), {outer, repetitions[i], rest});
+    shape[i] *= repetitions[i];
+    x = c.b.ReshapeTo(x, std::move(shape));
+  }
+  return {c.b.BroadcastTo(x, c.output().shape)};
+}
+
+InferResult InferTriangular(InferContext& c) {
+  using Limits = std::numeric_limits<int32_t>;
+  const int64_t diagonal = c.Int("diagonal");
+  if (diagonal < Limits::min() || diagonal > Limits::max()) {
+    const std::string expected = absl::StrCat(Limits::min(), " to ", Limits::max());
+    return c.Error("diagonal", absl::StrCat(diagonal, " is out of range, expected ", expected), expected,
+                   absl::StrCat(diagonal));
+  }
+  return SameAsInput(c);
+}
+
+// where(row + diagonal <= column, x, 0), lower: >=. A diagonal beyond the matrix is moved to its edge, where
+// it keeps or drops the same, and the sum fits int32.
+Values DecomposeTriangular(DecomposeContext& c) {
+  const Shape shape = c.b.shape(c.input());
+  const uint32_t height = shape[shape.size() - 2];
+  const uint32_t width = shape.back();
+  const int64_t diagonal = std::clamp<int64_t>(c.Int("diagonal"), -int64_t{height}, width);
+  const ValueId rows = c.b.ReshapeTo(Positions(c.b, DataType::kInt32, height, diagonal, 1), {height, 1});
+  const ValueId columns = Positions(c.b, DataType::kInt32, width, 0, 1);
+  const ValueId kept = c.b.Apply(
+      c.Bool("upper") ? core::Comparison::kLesserOrEqual : core::Comparison::kGreaterOrEqual, rows, columns);
+  return {c.b.SelectIf(kept, c.input(), c.b.Scalar(c.b.type(c.input()), 0))};
+}
+
 }  // namespace
 
 std::vector<OpSchema> MovementOps() {
   return {
       {.type = "concat",
-       .operands = {{.name = "inputs", .ranks = RankAtLeast(1), .same_type_as = 0}},
+       .operands = {{.name = "inputs", .types = kMovableTypes, .ranks = RankAtLeast(1), .same_type_as = 0}},
        .variadic = true,
        .attributes = {RequiredUint("axis")},
        .formula = "the inputs one after the other along axis",
        .infer = InferConcat,
        .decompose = DecomposeConcat},
-      {.type = "gather",
-       .operands = {{.name = "input", .ranks = RankAtLeast(1)}, {.name = "indices", .types = kIndexTypes}},
-       .attributes = {UintAttribute("axis", 0)},
-       .formula = "output[.., i.., ..] = input[.., indices[i..], ..] along axis",
-       .infer = InferGather,
-       .decompose = DecomposeGather},
       {.type = "pad",
-       .operands = {{.name = "input"}},
+       .operands = {{.name = "input", .types = kMovableTypes}},
        .attributes = {RequiredUints("beginningPadding"),
                       RequiredUints("endingPadding"),
-                      ChoiceAttribute("mode", {"constant", "edge", "reflection"}),
+                      ChoiceAttribute("mode", {"constant", "edge", "reflection", "symmetric"}),
                       {.name = "value", .kind = AttributeKind::kNumber, .default_value = 0.0}},
        .formula = "x with elements added around it",
        .infer = InferPad,
        .decompose = DecomposePad},
+      {.type = "reverse",
+       .operands = {{.name = "input", .types = kMovableTypes}},
+       .attributes = {OptionalUints("axes")},
+       .formula = "output[i] = input[size - 1 - i] along axes",
+       .infer = InferReverse,
+       .decompose = DecomposeReverse},
       {.type = "slice",
-       .operands = {{.name = "input"}},
+       .operands = {{.name = "input", .types = kMovableTypes}},
        .attributes = {RequiredUints("starts"),
                       {.name = "sizes", .kind = AttributeKind::kUints, .required = true, .min = 1},
                       OptionalUints("strides", 0, 1)},
@@ -210,12 +289,25 @@ std::vector<OpSchema> MovementOps() {
        .infer = InferSlice,
        .decompose = DecomposeSlice},
       {.type = "split",
-       .operands = {{.name = "input", .ranks = RankAtLeast(1)}},
+       .operands = {{.name = "input", .types = kMovableTypes, .ranks = RankAtLeast(1)}},
        .attributes = {{.name = "splits", .kind = AttributeKind::kUintOrUints, .required = true, .min = 1},
                       UintAttribute("axis", 0)},
        .formula = "slices of the sizes splits along axis",
        .infer = InferSplit,
        .decompose = DecomposeSplit},
+      {.type = "tile",
+       .operands = {{.name = "input", .types = kMovableTypes}},
+       .attributes = {{.name = "repetitions", .kind = AttributeKind::kUints, .required = true, .min = 1}},
+       .formula = "output[i] = input[i modulo size] in every dimension",
+       .infer = InferTile,
+       .decompose = DecomposeTile},
+      {.type = "triangular",
+       .operands = {{.name = "input", .types = kMovableTypes, .ranks = RankAtLeast(2)}},
+       .attributes = {BoolAttribute("upper", true),
+                      {.name = "diagonal", .kind = AttributeKind::kInt, .default_value = int64_t{0}}},
+       .formula = "x where row + diagonal <= column (lower: >=), else 0",
+       .infer = InferTriangular,
+       .decompose = DecomposeTriangular},
   };
 }
 

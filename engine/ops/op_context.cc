@@ -51,6 +51,18 @@ std::vector<uint32_t> AttributeReader::Uints(absl::string_view name) const {
   return std::vector<uint32_t>(values.begin(), values.end());
 }
 
+const std::vector<double>& AttributeReader::Floats(absl::string_view name) const {
+  return std::get<std::vector<double>>(Get(name));
+}
+
+const std::vector<std::string>& AttributeReader::Strings(absl::string_view name) const {
+  return std::get<std::vector<std::string>>(Get(name));
+}
+
+const GraphValue& AttributeReader::Body(absl::string_view name) const {
+  return std::get<GraphValue>(Get(name));
+}
+
 const TensorDescriptor* InferContext::OptionalInput(absl::string_view attribute) const {
   if (!Has(attribute)) return nullptr;
   return &graph_.descriptor(std::get<OperandId>(Get(attribute)));
@@ -67,6 +79,24 @@ absl::Status InferContext::Error(absl::string_view field, absl::string_view mess
                          .found = std::move(found)});
 }
 
+DecomposeContext::DecomposeContext(const Graph& graph, const Operation& operation, ValueMap values,
+                                   core::CoreBuilder& builder)
+    : AttributeReader(operation.attributes),
+      b(builder),
+      graph_(graph),
+      operation_(operation),
+      values_(values) {
+  for (OperandId id : OperandsRead(operation)) {
+    const core::ValueId value = values_[id.value];
+    if (IsPacked(b.type(value))) unpacked_.emplace(id, b.CastTo(value, Unpacked(b.type(value))));
+  }
+}
+
+core::ValueId DecomposeContext::ValueOf(OperandId id) const {
+  const auto unpacked = unpacked_.find(id);
+  return unpacked == unpacked_.end() ? values_[id.value] : unpacked->second;
+}
+
 std::vector<core::ValueId> DecomposeContext::inputs() const {
   std::vector<core::ValueId> result;
   for (size_t i = 0; i < input_count(); ++i) result.push_back(input(i));
@@ -75,7 +105,7 @@ std::vector<core::ValueId> DecomposeContext::inputs() const {
 
 std::optional<core::ValueId> DecomposeContext::OptionalInput(absl::string_view attribute) const {
   if (!Has(attribute)) return std::nullopt;
-  return values_[std::get<OperandId>(Get(attribute)).value];
+  return ValueOf(std::get<OperandId>(Get(attribute)));
 }
 
 core::ValueId DecomposeContext::NumberScalar(absl::string_view name, DataType type) const {

@@ -3,6 +3,7 @@
 #define MODELD_ENGINE_OPS_OP_CONTEXT_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -36,6 +37,9 @@ class AttributeReader {
   const std::string& String(absl::string_view name) const;
   DataType Type(absl::string_view name) const;
   std::vector<uint32_t> Uints(absl::string_view name) const;
+  const std::vector<double>& Floats(absl::string_view name) const;
+  const std::vector<std::string>& Strings(absl::string_view name) const;
+  const GraphValue& Body(absl::string_view name) const;
 
  protected:
   const AttributeValue& Get(absl::string_view name) const;
@@ -82,7 +86,8 @@ class InferContext : public AttributeReader {
   const GraphLimits& limits_;
 };
 
-// For decompositions: operands as core values, and the builder to write with. Not thread-safe.
+// For decompositions: operands as core values, and the builder to write with. Operands of packed types appear
+// as their 8-bit type, and an output of a packed type may be given as that. Not thread-safe.
 class DecomposeContext : public AttributeReader {
  public:
   // Operand and value in the core graph.
@@ -90,20 +95,15 @@ class DecomposeContext : public AttributeReader {
 
   // All must outlive the context. `values` is indexed by OperandId.
   DecomposeContext(const Graph& graph, const Operation& operation, ValueMap values,
-                   core::CoreBuilder& builder)
-      : AttributeReader(operation.attributes),
-        b(builder),
-        graph_(graph),
-        operation_(operation),
-        values_(values) {}
+                   core::CoreBuilder& builder);
 
   size_t input_count() const { return operation_.inputs.size(); }
   // The i-th required operand.
-  core::ValueId input(size_t i = 0) const { return values_[operation_.inputs[i].value]; }
+  core::ValueId input(size_t i = 0) const { return ValueOf(operation_.inputs[i]); }
   std::vector<core::ValueId> inputs() const;
   // The operand of this attribute, or nothing.
   std::optional<core::ValueId> OptionalInput(absl::string_view attribute) const;
-  // What infer said of the i-th output.
+  // What infer said of the i-th output; its type may be packed.
   const TensorDescriptor& output(size_t i = 0) const { return graph_.descriptor(operation_.outputs[i]); }
   size_t output_count() const { return operation_.outputs.size(); }
   // A kNumber attribute as a scalar constant of `type`, exact.
@@ -113,9 +113,13 @@ class DecomposeContext : public AttributeReader {
   core::CoreBuilder& b;
 
  private:
+  core::ValueId ValueOf(OperandId id) const;
+
   const Graph& graph_;
   const Operation& operation_;
   ValueMap values_;
+  // By operand: the values of packed types, in 8 bits.
+  std::map<OperandId, core::ValueId> unpacked_;
 };
 
 }  // namespace modeld

@@ -42,6 +42,10 @@ class TypeSet {
 inline constexpr TypeSet kAnyType = {DataType::kFloat32, DataType::kFloat16, DataType::kInt32,
                                      DataType::kUint32,  DataType::kInt64,   DataType::kUint64,
                                      DataType::kInt8,    DataType::kUint8};
+// What can be moved without being computed with: packed types too.
+inline constexpr TypeSet kMovableTypes = {
+    DataType::kFloat32, DataType::kFloat16, DataType::kInt32, DataType::kUint32, DataType::kInt64,
+    DataType::kUint64,  DataType::kInt8,    DataType::kUint8, DataType::kInt4,   DataType::kUint4};
 inline constexpr TypeSet kFloatTypes = {DataType::kFloat32, DataType::kFloat16};
 inline constexpr TypeSet kSignedTypes = {DataType::kFloat32, DataType::kFloat16, DataType::kInt64,
                                          DataType::kInt32, DataType::kInt8};
@@ -86,7 +90,9 @@ enum class AttributeKind : uint8_t {
   kOperand,
   kUints,
   kUintOrUints,
+  kFloats,
   kStrings,
+  kGraph,
 };
 
 // An attribute (WebNN: an argument that is no operand, or a member of the options). Its name is WebNN's.
@@ -126,6 +132,8 @@ struct OpSchema {
   // The last operand stands for one or more (concat).
   bool variadic = false;
   std::vector<AttributeSchema> attributes = {};
+  // Attributes beyond these are allowed: of any name, and of any kind but operands and graphs.
+  bool open_attributes = false;
   // What it computes and decomposes into, for the generated documentation.
   absl::string_view formula;
   InferFunction infer;

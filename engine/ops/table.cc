@@ -14,7 +14,8 @@ std::vector<OpSchema> Collect() {
   std::vector<OpSchema> all;
   for (auto* family :
        {ElementwiseBinaryOps, ElementwiseLogicalOps, ElementwiseUnaryOps, ActivationOps, MatmulOps,
-        ConvolutionOps, PoolingOps, NormalizationOps, ReductionOps, ShapeOps, MovementOps}) {
+        ConvolutionOps, PoolingOps, ResamplingOps, NormalizationOps, ReductionOps, ArgMinMaxOps,
+        CumulativeOps, ShapeOps, MovementOps, GatherScatterOps, QuantizationOps, GruOps, LstmOps}) {
     std::vector<OpSchema> rows = family();
     all.insert(all.end(), std::make_move_iterator(rows.begin()), std::make_move_iterator(rows.end()));
   }

@@ -20,7 +20,7 @@ absl::Status CheckBuffer(const TensorDescriptor& descriptor, std::span<const std
     return absl::InvalidArgumentError(absl::StrCat(what, " ", index, ": has ", bytes.size(), " bytes, ",
                                                    descriptor.ToString(), " takes ", expected));
   }
-  if (reinterpret_cast<uintptr_t>(bytes.data()) % ElementBytes(descriptor.data_type) != 0) {
+  if (reinterpret_cast<uintptr_t>(bytes.data()) % ElementBytes(Unpacked(descriptor.data_type)) != 0) {
     return absl::InvalidArgumentError(
         absl::StrCat(what, " ", index, ": its memory is not aligned for ", descriptor.ToString()));
   }

@@ -21,14 +21,18 @@ std::optional<std::string> FirstDifference(const Tensor& found, const Tensor& ex
   if (found.descriptor != expected.descriptor || found.bytes.size() != expected.bytes.size()) {
     return absl::StrCat("found ", found.descriptor.ToString(), ", expected ", expected.descriptor.ToString());
   }
+  const DataType type = expected.descriptor.data_type;
   const std::vector<double> a = ValuesOf(found);
   const std::vector<double> b = ValuesOf(expected);
-  const uint32_t bytes = ElementBytes(expected.descriptor.data_type);
+  // 64-bit integers may differ in bits that a double has not.
+  const auto same_bytes = [&](size_t i) {
+    const uint32_t bytes = ElementBytes(type);
+    return std::memcmp(found.bytes.data() + i * bytes, expected.bytes.data() + i * bytes, bytes) == 0;
+  };
   for (size_t i = 0; i < a.size(); ++i) {
-    const bool agree =
-        IsFloat(expected.descriptor.data_type)
-            ? Agree(a[i], b[i], tolerance)
-            : std::memcmp(found.bytes.data() + i * bytes, expected.bytes.data() + i * bytes, bytes) == 0;
+    const bool agree = IsFloat(type)    ? Agree(a[i], b[i], tolerance)
+                       : IsPacked(type) ? a[i] == b[i]
+                                        : same_bytes(i);
     if (!agree) return absl::StrCat("element ", i, ": found ", a[i], ", expected ", b[i]);
   }
   return std::nullopt;

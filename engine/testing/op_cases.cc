@@ -53,6 +53,14 @@ class Generator {
   }
   void Operand(const Shape& shape, Elements elements) { Operand(random_.AnyTensor(type_, shape, elements)); }
 
+  // Of a random index type; most of them within any dimension.
+  void Indices(Shape shape) {
+    const auto types = core::GatherIndexTypes();
+    const DataType type = types[random_.Between(0, static_cast<uint32_t>(types.size()) - 1)];
+    Operand(
+        random_.AnyTensor(type, std::move(shape), random_.Once(3) ? Elements::kExtreme : Elements::kPlain));
+  }
+
   void Elementwise(size_t operands) {
     output_ = random_.AnyShape();
     const Elements elements = random_.Once(2) ? Elements::kExtreme : Elements::kPlain;
@@ -97,8 +105,13 @@ class Generator {
   }
   void Draw(core::Cast& op) {
     Elementwise(1);
-    const std::span<const DataType> types = core::DataTypesOf(op);
-    output_type_ = types[random_.Between(0, static_cast<uint32_t>(types.size()) - 1)];
+    output_type_ = Unpacked(type_);
+    while (!IsPacked(type_)) {
+      const std::span<const DataType> types = core::DataTypesOf(op);
+      output_type_ = types[random_.Between(0, static_cast<uint32_t>(types.size()) - 1)];
+      // Only 8-bit types narrow to packed ones.
+      if (!IsPacked(*output_type_) || Unpacked(*output_type_) == type_) break;
+    }
   }
 
   void Draw(core::Reduce& op) {
@@ -193,16 +206,34 @@ class Generator {
     output_.insert(output_.end(), indices.begin(), indices.end());
     output_.insert(output_.end(), data.begin() + op.axis + 1, data.end());
     Operand(data, Elements::kExtreme);
-    const auto types = core::GatherIndexTypes();
-    const DataType type = types[random_.Between(0, static_cast<uint32_t>(types.size()) - 1)];
-    Operand(random_.AnyTensor(type, indices, random_.Once(3) ? Elements::kExtreme : Elements::kPlain));
+    Indices(indices);
+  }
+
+  void Draw(core::Scatter&) {
+    output_ = random_.AnyShape(1, 4);
+    Shape updates = output_;
+    updates[0] = random_.Between(1, 12);
+    Operand(output_, Elements::kExtreme);
+    Indices({updates[0]});
+    Operand(updates, Elements::kExtreme);
+  }
+
+  void Draw(core::Scan& op) {
+    output_ = random_.AnyShape(1);
+    op.axis = random_.Between(0, static_cast<uint32_t>(output_.size()) - 1);
+    op.exclusive = random_.Once(2);
+    op.reversed = random_.Once(2);
+    Operand(output_, random_.Once(4) ? Elements::kExtreme : Elements::kSmall);
+    result_.tolerance = SumOf(type_, output_[op.axis]);
   }
 
   void Draw(core::Pad& op) {
     const Shape input = random_.AnyShape(0, 4);
     output_ = input;
     for (uint32_t& size : output_) {
-      const uint32_t most = op.mode == core::PadMode::kReflection ? std::min(size - 1, 3u) : 3;
+      const uint32_t most = op.mode == core::PadMode::kReflection  ? std::min(size - 1, 3u)
+                            : op.mode == core::PadMode::kSymmetric ? std::min(size, 3u)
+                                                                   : 3;
       op.before.push_back(random_.Between(0, most));
       op.after.push_back(random_.Between(0, most));
       size += op.before.back() + op.after.back();

@@ -18,10 +18,11 @@ std::vector<core::Op> EveryOp() {
   AddFunctions(ops, core::Comparison::kLesserOrEqual, [](auto f) { return core::Compare{f}; });
   AddFunctions(ops, core::ReduceFunction::kMin, [](auto f) { return core::Reduce{f, {}}; });
   AddFunctions(ops, core::PoolFunction::kL2, [](auto f) { return core::Pool{.function = f}; });
-  AddFunctions(ops, core::PadMode::kReflection, [](auto f) { return core::Pad{.mode = f}; });
-  ops.insert(ops.end(), {core::Select{}, core::Cast{}, core::Contraction{}, core::Convolution{},
-                         core::Convolution{.transposed = true}, core::Gather{}, core::Slice{}, core::Concat{},
-                         core::Transpose{}, core::Reshape{}, core::Broadcast{}});
+  AddFunctions(ops, core::PadMode::kSymmetric, [](auto f) { return core::Pad{.mode = f}; });
+  ops.insert(ops.end(),
+             {core::Select{}, core::Cast{}, core::Contraction{}, core::Convolution{},
+              core::Convolution{.transposed = true}, core::Gather{}, core::Scatter{}, core::Scan{},
+              core::Slice{}, core::Concat{}, core::Transpose{}, core::Reshape{}, core::Broadcast{}});
   return ops;
 }
 

@@ -20,6 +20,10 @@ constexpr double kExtremeFloats[] = {std::numeric_limits<double>::quiet_NaN(),
 // The least value, and a double that is no larger than the greatest.
 std::pair<double, double> RangeOf(DataType type) {
   switch (type) {
+    case DataType::kInt4:
+      return {-8, 7};
+    case DataType::kUint4:
+      return {0, 15};
     case DataType::kInt8:
       return {-128, 127};
     case DataType::kUint8:
@@ -58,7 +62,7 @@ double RandomSource::Element(DataType type, Elements elements) {
   const auto [least, most] = RangeOf(type);
   if (extreme) return Once(2) ? least : most;
   const double value = static_cast<double>(Between(0, 40)) - 12;
-  return std::max(value, least);
+  return std::clamp(value, least, most);
 }
 
 Tensor RandomSource::AnyTensor(DataType type, Shape shape, Elements elements) {

@@ -1,5 +1,6 @@
 #include "engine/testing/tensor.h"
 
+#include <cassert>
 #include <cstring>
 #include <type_traits>
 
@@ -11,7 +12,8 @@
 namespace modeld::testing {
 namespace {
 
-// Calls f(index, element) with each element as its C++ type; float16 as uint16_t bits.
+// Calls f.operator()<T>(index) for each element with its C++ type; float16 as uint16_t bits. Requires: not
+// packed.
 template <typename F>
 void ForEachElement(const TensorDescriptor& descriptor, F&& f) {
   const uint64_t count = descriptor.ElementCount();
@@ -35,6 +37,9 @@ void ForEachElement(const TensorDescriptor& descriptor, F&& f) {
       return all(std::type_identity<int8_t>{});
     case DataType::kUint8:
       return all(std::type_identity<uint8_t>{});
+    case DataType::kInt4:
+    case DataType::kUint4:
+      break;
   }
 }
 
@@ -42,6 +47,13 @@ void ForEachElement(const TensorDescriptor& descriptor, F&& f) {
 
 Tensor TensorOf(DataType type, Shape shape, const std::vector<double>& values) {
   Tensor tensor = {.descriptor = {type, std::move(shape)}};
+  if (IsPacked(type)) {
+    tensor.bytes.resize((values.size() + 1) / 2);
+    for (size_t i = 0; i < values.size(); ++i) {
+      tensor.bytes[i / 2] |= static_cast<std::byte>((static_cast<int>(values[i]) & 0xf) << (i % 2 * 4));
+    }
+    return tensor;
+  }
   tensor.bytes.resize(values.size() * ElementBytes(type));
   ForEachElement(tensor.descriptor, [&]<typename T>(uint64_t i) {
     const T element =
@@ -53,6 +65,13 @@ Tensor TensorOf(DataType type, Shape shape, const std::vector<double>& values) {
 
 std::vector<double> ValuesOf(const Tensor& tensor) {
   std::vector<double> values(tensor.descriptor.ElementCount());
+  if (IsPacked(tensor.descriptor.data_type)) {
+    for (size_t i = 0; i < values.size(); ++i) {
+      const int nibble = static_cast<int>(tensor.bytes[i / 2]) >> (i % 2 * 4) & 0xf;
+      values[i] = tensor.descriptor.data_type == DataType::kInt4 && nibble > 7 ? nibble - 16 : nibble;
+    }
+    return values;
+  }
   ForEachElement(tensor.descriptor, [&]<typename T>(uint64_t i) {
     T element;
     std::memcpy(&element, tensor.bytes.data() + i * sizeof(T), sizeof(T));

@@ -34,6 +34,8 @@ auto WithType(DataType type, F f) {
     case DataType::kUint8:
       return f(static_cast<uint8_t*>(nullptr));
     case DataType::kFloat32:
+    case DataType::kInt4:
+    case DataType::kUint4:
       break;
   }
   return f(static_cast<float*>(nullptr));

@@ -102,6 +102,11 @@ double ElementOf(const Array& array, uint64_t index) {
       return ElementAs<int8_t>(array, index);
     case DataType::kUint8:
       return ElementAs<uint8_t>(array, index);
+    case DataType::kInt4:
+    case DataType::kUint4: {
+      const int nibble = static_cast<int>(array.bytes[index / 2]) >> (index % 2 * 4) & 0xf;
+      return array.descriptor.data_type == DataType::kInt4 && nibble > 7 ? nibble - 16 : nibble;
+    }
   }
   return 0;
 }

@@ -3,6 +3,7 @@
 #define MODELD_ENGINE_BACKEND_CPU_ELEMENT_H_
 
 #include <bit>
+#include <cassert>
 #include <cstdint>
 #include <type_traits>
 
@@ -70,7 +71,7 @@ struct TypeTag {
   using type = T;
 };
 
-// Returns f(TypeTag<T>{}) for the C++ type of `type`.
+// Returns f(TypeTag<T>{}) for the C++ type of `type`. Requires: not IsPacked(type).
 template <typename F>
 auto DispatchType(DataType type, F&& f) {
   switch (type) {
@@ -89,6 +90,10 @@ auto DispatchType(DataType type, F&& f) {
     case DataType::kUint8:
       return f(TypeTag<uint8_t>{});
     case DataType::kFloat32:
+      break;
+    case DataType::kInt4:
+    case DataType::kUint4:
+      assert(false);
       break;
   }
   return f(TypeTag<float>{});

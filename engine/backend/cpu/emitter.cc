@@ -35,7 +35,7 @@ core::ValueId Emitter::BroadcastSource(core::ValueId id) const {
 }
 
 uint64_t Emitter::BytesOf(core::ValueId id) const {
-  return descriptor(id).ElementCount() * ElementBytes(type(id));
+  return descriptor(id).ByteSize().value_or(0);
 }
 
 absl::StatusOr<Form> Emitter::Preferred(core::ValueId id) {

@@ -2,6 +2,7 @@
 #ifndef MODELD_ENGINE_BACKEND_REFERENCE_ELEMENT_H_
 #define MODELD_ENGINE_BACKEND_REFERENCE_ELEMENT_H_
 
+#include <cassert>
 #include <cmath>
 #include <cstdint>
 #include <limits>
@@ -22,7 +23,8 @@ inline constexpr bool kIsFloat =
 template <typename T>
 using Wide = std::conditional_t<kIsFloat<T>, double, T>;
 
-// Calls f.operator()<T>() with the C++ type of `type`'s elements. Requires: `type` is valid.
+// Calls f.operator()<T>() with the C++ type of `type`'s elements. Requires: `type` is valid and
+// not packed.
 template <typename F>
 decltype(auto) WithType(DataType type, F&& f) {
   switch (type) {
@@ -41,6 +43,10 @@ decltype(auto) WithType(DataType type, F&& f) {
     case DataType::kUint8:
       return f.template operator()<uint8_t>();
     case DataType::kFloat32:
+      break;
+    case DataType::kInt4:
+    case DataType::kUint4:
+      assert(false);
       break;
   }
   return f.template operator()<float>();
