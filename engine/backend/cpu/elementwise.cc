@@ -192,6 +192,49 @@ absl::Status EmitElements(Emitter& emitter, core::ValueId input, core::ValueId o
   });
 }
 
+// out[i] = element i of the packed `in`, for i in [0, n).
+template <typename To>
+void Unpack(const std::byte* in, std::byte* out_bytes, int64_t n) {
+  auto* out = reinterpret_cast<To*>(out_bytes);
+  const auto widened = [](int nibble) {
+    // Flipping the sign bit and subtracting it extends it.
+    return static_cast<To>(std::is_signed_v<To> ? (nibble ^ 8) - 8 : nibble);
+  };
+  for (int64_t i = 0; i < n / 2; ++i) {
+    const int pair = std::to_integer<int>(in[i]);
+    out[2 * i] = widened(pair & 0xF);
+    out[2 * i + 1] = widened(pair >> 4);
+  }
+  if (n % 2 != 0) out[n - 1] = widened(std::to_integer<int>(in[n / 2]) & 0xF);
+}
+
+// The low four bits of bytes; the last byte's high bits are 0 when n is odd.
+void Pack(const std::byte* in, std::byte* out, int64_t n) {
+  constexpr std::byte kLow{0xF};
+  for (int64_t i = 0; i < n / 2; ++i) out[i] = (in[2 * i] & kLow) | (in[2 * i + 1] << 4);
+  if (n % 2 != 0) out[n / 2] = in[n - 1] & kLow;
+}
+
+// Elements of a packed type have an order only as a whole, so that both sides are row-major.
+absl::Status EmitPackedCast(Emitter& emitter, core::ValueId input, core::ValueId output) {
+  const bool packs = IsPacked(emitter.type(output));
+  const ElementFunction function = packs                                     ? Pack
+                                   : emitter.type(output) == DataType::kInt8 ? Unpack<int8_t>
+                                                                             : Unpack<uint8_t>;
+  MODELD_ASSIGN_OR_RETURN(const ProgramBuilder::Value value, emitter.Plain(input));
+  // Blocks begin at even elements, so at whole bytes.
+  static_assert(kBlock % 2 == 0);
+  const int64_t in_divisor = packs ? 1 : 2;
+  const int64_t out_divisor = packs ? 2 : 1;
+  emitter.Step(MakeFlatKernel(
+                   static_cast<int64_t>(emitter.descriptor(input).ElementCount()), emitter.threads(),
+                   [=](const KernelArgs& args, int64_t first, int64_t n) {
+                     function(args.inputs[0] + first / in_divisor, args.outputs[0] + first / out_divisor, n);
+                   }),
+               {value}, emitter.DefinePlain(output));
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<ElementwisePlan> PlanElementwise(Emitter& emitter, std::span<const core::ValueId> inputs,
@@ -259,6 +302,9 @@ absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Unary& o
 }
 
 absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Cast&) {
+  if (IsPacked(emitter.type(node.inputs[0])) || IsPacked(emitter.type(node.outputs[0]))) {
+    return EmitPackedCast(emitter, node.inputs[0], node.outputs[0]);
+  }
   const ElementFunction function = DispatchType(emitter.type(node.inputs[0]), [&](auto in_tag) {
     return DispatchType(emitter.type(node.outputs[0]), [&](auto out_tag) {
       using In = typename decltype(in_tag)::type;

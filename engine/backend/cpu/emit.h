@@ -28,6 +28,10 @@ absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Reshape&
 absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Broadcast& op);
 // gather.cc
 absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Gather& op);
+absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Scatter& op);
+
+// scan.cc
+absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Scan& op);
 // pooling.cc
 absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Pool& op);
 // matmul.cc, convolution.cc: these take the node's post-ops along where oneDNN has them, and emit the others

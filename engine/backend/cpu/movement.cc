@@ -70,6 +70,11 @@ std::vector<int64_t> PadTable(core::PadMode mode, int64_t size, int64_t before, 
       const int64_t period = 2 * (size - 1);
       i = ((i % period) + period) % period;
       i = i < size ? i : period - i;
+    } else if (mode == core::PadMode::kSymmetric) {
+      // The same walk with its ends repeated.
+      const int64_t period = 2 * size;
+      i = ((i % period) + period) % period;
+      i = i < size ? i : period - 1 - i;
     }
     table[o] = std::clamp<int64_t>(i, 0, size - 1) * stride;
   }

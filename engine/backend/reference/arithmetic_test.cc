@@ -143,6 +143,36 @@ TEST_CASE("select takes the first where the condition is not zero") {
          {4, 2, 3});
 }
 
+TEST_CASE("packed elements are widened with their sign, and narrowed to their low four bits") {
+  const std::vector<double> odd = {-8, 7, -1, 0, 3};
+  Expect(core::Cast{}, {List(DataType::kInt4, odd)}, {DataType::kInt8, {5}}, odd);
+  Expect(core::Cast{}, {List(DataType::kUint4, {15, 0, 8, 7})}, {kU8, {4}}, {15, 0, 8, 7});
+  Expect(core::Cast{}, {List(DataType::kInt8, {-8, 7, 9, -9, 100})}, {DataType::kInt4, {5}},
+         {-8, 7, -7, 7, 4});
+  Expect(core::Cast{}, {List(kU8, {255, 16, 3})}, {DataType::kUint4, {3}}, {15, 0, 3});
+  Expect(core::Reshape{}, {List(DataType::kInt4, odd)}, {DataType::kInt4, {5, 1}}, odd);
+  // The first element lies in the low bits; what is left over at the end is 0.
+  const std::vector<Tensor> inputs = {List(kU8, {0xFA, 0xB, 0xC})};
+  const auto packed = testing::RunGraph(
+      ReferenceBackend(), testing::GraphOf(core::Cast{}, inputs, {DataType::kUint4, {3}}), inputs);
+  REQUIRE(packed.ok());
+  CHECK(packed->at(0).bytes == std::vector<std::byte>{std::byte{0xBA}, std::byte{0x0C}});
+}
+
+TEST_CASE("running sums along an axis, from either end, with and without the element itself") {
+  const Tensor x = TensorOf(kF32, {2, 3}, {1, 2, 3, 4, 5, 6});
+  Expect(core::Scan{.axis = 1}, {x}, x.descriptor, {1, 3, 6, 4, 9, 15});
+  Expect(core::Scan{.axis = 0}, {x}, x.descriptor, {1, 2, 3, 5, 7, 9});
+  Expect(core::Scan{.axis = 1, .exclusive = true}, {x}, x.descriptor, {0, 1, 3, 0, 4, 9});
+  Expect(core::Scan{.axis = 1, .reversed = true}, {x}, x.descriptor, {6, 5, 3, 15, 11, 6});
+  Expect(core::Scan{.axis = 1, .exclusive = true, .reversed = true}, {x}, x.descriptor, {5, 3, 0, 11, 6, 0});
+  Expect(core::Scan{.axis = 0}, {List(DataType::kInt32, {2147483647, 1, 1})}, {DataType::kInt32, {3}},
+         {2147483647, -2147483648.0, -2147483647});
+  Expect(core::Scan{.axis = 0}, {List(kF32, {1, kInf, -kInf, 1})}, {kF32, {4}}, {1, kInf, kNaN, kNaN});
+  // In float16 alone 2048 + 1 would stay 2048.
+  Expect(core::Scan{.axis = 0}, {List(kF16, {2048, 1, 1})}, {kF16, {3}}, {2048, 2048, 2050});
+}
+
 TEST_CASE("casts truncate, saturate, wrap and round") {
   Expect(core::Cast{}, {List(kF32, {-1.9, 1.9, 300, -300, kNaN, kInf, -kInf})}, {DataType::kInt8, {7}},
          {-1, 1, 127, -128, 0, 127, -128});

@@ -162,6 +162,31 @@ bool Holds(Comparison comparison, T a, T b) {
   return false;
 }
 
+// Element `i` of a packed tensor, as the 8-bit type `To`: the low four bits of a byte come first.
+template <typename To>
+To Nibble(const uint8_t* packed, uint64_t i) {
+  const int nibble = i % 2 == 0 ? packed[i / 2] & 0xF : packed[i / 2] >> 4;
+  return static_cast<To>(std::is_signed_v<To> && nibble >= 8 ? nibble - 16 : nibble);
+}
+
+template <typename To>
+KernelPtr Unpack(uint64_t count) {
+  return KernelOf([count](const KernelArgs& args) {
+    for (uint64_t i = 0; i < count; ++i) Out<To>(args)[i] = Nibble<To>(In<uint8_t>(args), i);
+  });
+}
+
+// The last byte's high bits are 0 when the count is odd.
+KernelPtr Pack(uint64_t count) {
+  return KernelOf([count](const KernelArgs& args) {
+    for (uint64_t i = 0; i < count; ++i) {
+      const uint8_t low = In<uint8_t>(args)[i] & 0xF;
+      uint8_t& byte = Out<uint8_t>(args)[i / 2];
+      byte = i % 2 == 0 ? low : static_cast<uint8_t>(byte | low << 4);
+    }
+  });
+}
+
 }  // namespace
 
 KernelPtr MakeKernel(const core::Unary& op, const Operands& operands) {
@@ -223,6 +248,9 @@ KernelPtr MakeKernel(const core::Select&, const Operands& operands) {
 
 KernelPtr MakeKernel(const core::Cast&, const Operands& operands) {
   const uint64_t count = operands.output.ElementCount();
+  if (IsPacked(operands.output.data_type)) return Pack(count);
+  if (operands.inputs[0].data_type == DataType::kInt4) return Unpack<int8_t>(count);
+  if (operands.inputs[0].data_type == DataType::kUint4) return Unpack<uint8_t>(count);
   return WithType(operands.inputs[0].data_type, [&]<typename From>() {
     return WithType(operands.output.data_type, [&]<typename To>() {
       return KernelOf([count](const KernelArgs& args) {

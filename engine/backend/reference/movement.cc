@@ -47,54 +47,13 @@ int64_t PadSource(core::PadMode mode, int64_t x, int64_t before, int64_t size) {
       return std::clamp<int64_t>(source, 0, size - 1);
     case core::PadMode::kReflection:
       return source < 0 ? -source : 2 * (size - 1) - source;
+    case core::PadMode::kSymmetric:
+      return source < 0 ? -source - 1 : 2 * size - 1 - source;
   }
   return -1;
 }
 
-// The element that an index means: negative ones count from the end, all are clamped.
-template <typename Index>
-uint64_t Clamp(Index index, uint64_t size) {
-  if constexpr (std::is_signed_v<Index>) {
-    if (index < 0) {
-      const auto back = uint64_t{0} - static_cast<uint64_t>(static_cast<int64_t>(index));
-      return back >= size ? 0 : size - back;
-    }
-  }
-  return std::min(static_cast<uint64_t>(index), size - 1);
-}
-
-template <typename Index>
-KernelPtr GatherBy(const core::Gather& op, const Operands& operands) {
-  const Shape& shape = operands.inputs[0].shape;
-  uint64_t outer = 1;
-  for (uint32_t d = 0; d < op.axis; ++d) outer *= shape[d];
-  uint64_t slice_bytes = ElementBytes(operands.output.data_type);
-  for (size_t d = op.axis + 1; d < shape.size(); ++d) slice_bytes *= shape[d];
-  const uint64_t size = shape[op.axis];
-  const uint64_t indices = operands.inputs[1].ElementCount();
-  return KernelOf([=](const KernelArgs& args) {
-    std::byte* output = args.outputs[0];
-    for (uint64_t o = 0; o < outer; ++o) {
-      for (uint64_t i = 0; i < indices; ++i, output += slice_bytes) {
-        const uint64_t index = Clamp(In<Index>(args, 1)[i], size);
-        std::memcpy(output, args.inputs[0] + (o * size + index) * slice_bytes, slice_bytes);
-      }
-    }
-  });
-}
-
 }  // namespace
-
-KernelPtr MakeKernel(const core::Gather& op, const Operands& operands) {
-  switch (operands.inputs[1].data_type) {
-    case DataType::kInt64:
-      return GatherBy<int64_t>(op, operands);
-    case DataType::kUint32:
-      return GatherBy<uint32_t>(op, operands);
-    default:
-      return GatherBy<int32_t>(op, operands);
-  }
-}
 
 KernelPtr MakeKernel(const core::Pad& op, const Operands& operands) {
   const Shape& in = operands.inputs[0].shape;
@@ -150,7 +109,8 @@ KernelPtr MakeKernel(const core::Transpose& op, const Operands& operands) {
 }
 
 KernelPtr MakeKernel(const core::Reshape&, const Operands& operands) {
-  return Read(operands, RowMajorStrides(operands.output.shape));
+  const uint64_t bytes = operands.output.ByteSize().value_or(0);
+  return KernelOf([bytes](const KernelArgs& args) { std::memcpy(args.outputs[0], args.inputs[0], bytes); });
 }
 
 KernelPtr MakeKernel(const core::Broadcast&, const Operands& operands) {

@@ -47,6 +47,10 @@ TEST_CASE("paddings by edge and by reflection") {
   Expect(core::Pad{PadMode::kReflection, {2}, {2}, 0}, {x}, {DataType::kFloat32, {7}}, {3, 2, 1, 2, 3, 2, 1});
   Expect(core::Pad{PadMode::kReflection, {1, 2}, {0, 0}, 0}, {Matrix(DataType::kInt8)},
          {DataType::kInt8, {3, 5}}, {6, 5, 4, 5, 6, 3, 2, 1, 2, 3, 6, 5, 4, 5, 6});
+  Expect(core::Pad{PadMode::kSymmetric, {3}, {2}, 0}, {x}, {DataType::kFloat32, {8}},
+         {3, 2, 1, 1, 2, 3, 3, 2});
+  Expect(core::Pad{PadMode::kSymmetric, {1, 0}, {0, 1}, 0}, {Matrix(DataType::kInt64)},
+         {DataType::kInt64, {3, 4}}, {1, 2, 3, 3, 1, 2, 3, 3, 4, 5, 6, 6});
   Expect(core::Pad{PadMode::kConstant, {1}, {0}, 300}, {TensorOf(DataType::kUint8, {1}, {1})},
          {DataType::kUint8, {2}}, {255, 1});
 }
@@ -60,6 +64,21 @@ TEST_CASE("a gather's indices count from either end and are clamped") {
   Expect(core::Gather{1}, {x, TensorOf(DataType::kUint32, {1, 2}, {4294967295.0, 0})},
          {DataType::kFloat32, {2, 1, 2}}, {3, 1, 6, 4});
   Expect(core::Gather{0}, {x, TensorOf(DataType::kInt32, {}, {1})}, {DataType::kFloat32, {3}}, {4, 5, 6});
+}
+
+TEST_CASE("a scatter replaces rows, the last of equal indices wins") {
+  const Tensor x = TensorOf(DataType::kInt8, {4, 2}, {1, 2, 3, 4, 5, 6, 7, 8});
+  const Tensor updates = TensorOf(DataType::kInt8, {3, 2}, {10, 11, 20, 21, 30, 31});
+  Expect(core::Scatter{}, {x, TensorOf(DataType::kInt32, {3}, {2, 0, 2}), updates}, x.descriptor,
+         {20, 21, 3, 4, 30, 31, 7, 8});
+  Expect(core::Scatter{}, {x, TensorOf(DataType::kInt64, {3}, {-1, -99, 99}), updates}, x.descriptor,
+         {20, 21, 3, 4, 5, 6, 30, 31});
+  Expect(core::Scatter{}, {x, TensorOf(DataType::kUint32, {3}, {1, 4294967295.0, 1}), updates}, x.descriptor,
+         {1, 2, 30, 31, 5, 6, 20, 21});
+  const Tensor list = TensorOf(DataType::kFloat32, {3}, {1, 2, 3});
+  Expect(core::Scatter{},
+         {list, TensorOf(DataType::kInt32, {1}, {1}), TensorOf(DataType::kFloat32, {1}, {9})},
+         list.descriptor, {1, 9, 3});
 }
 
 }  // namespace
