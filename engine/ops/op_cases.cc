@@ -102,7 +102,7 @@ void RunCases(const std::vector<OpCase>& cases, const GraphLimits& limits) {
   }
 }
 
-std::string DecompositionOf(const OpCase& op_case) {
+core::Graph CoreGraphOf(const OpCase& op_case) {
   Graph once = GraphOf(op_case, 1);
   const absl::StatusOr<std::vector<TensorDescriptor>> inferred =
       InferOperation(once, once.operations[0], 0, {});
@@ -110,7 +110,11 @@ std::string DecompositionOf(const OpCase& op_case) {
   REQUIRE(inferred.ok());
   const absl::StatusOr<Graph> valid = Validate(GraphOf(op_case, inferred->size()), {});
   REQUIRE(valid.ok());
-  return core::ToString(Decomposed(*valid));
+  return Decomposed(*valid);
+}
+
+std::string DecompositionOf(const OpCase& op_case) {
+  return core::ToString(CoreGraphOf(op_case));
 }
 
 }  // namespace modeld

@@ -63,7 +63,9 @@ Graph GraphOf(const OpCase& op_case, size_t outputs);
 // verifies.
 void RunCases(const std::vector<OpCase>& cases, const GraphLimits& limits = {});
 
-// The core graph that a valid case decomposes into, as core::ToString prints it.
+// The core graph that a valid case decomposes into; its inputs are the operands, then the extras.
+core::Graph CoreGraphOf(const OpCase& op_case);
+// It, as core::ToString prints it.
 std::string DecompositionOf(const OpCase& op_case);
 
 }  // namespace modeld
