@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <functional>
 #include <limits>
+#include <memory>
 #include <string>
 
 namespace modeld {
@@ -79,7 +80,7 @@ TEST_CASE("every data type comes back, and no other number is one") {
   for (int number = -1; number <= 20; ++number) {
     const auto type = DecodeDataType(static_cast<v1::DataType>(number), "t");
     INFO(number);
-    REQUIRE(type.ok() == (number >= 1 && number <= 8));
+    REQUIRE(type.ok() == (number >= 1 && number <= 10));
     if (type.ok()) CHECK(EncodeDataType(*type) == number);
   }
   CHECK(DecodeDataType(v1::DATA_TYPE_UNSPECIFIED, "t").status().message() == "t: data type is not set");
@@ -211,6 +212,63 @@ TEST_CASE("a blob reference must have a digest and a size within the limits") {
   CHECK_FALSE(DecodeBlobRef(EncodeBlobRef(Digest::Of("a"), 101), limits, "blob").ok());
   CHECK_FALSE(DecodeBlobRef(EncodeBlobRef(Digest::Of("a"), 0), limits, "blob").ok());
   CHECK_FALSE(DecodeBlobRef(v1::BlobRef(), limits, "blob").ok());
+}
+
+// `depth` graphs within each other, each the body of the one around it.
+Graph Nested(uint32_t depth) {
+  Graph graph;
+  Operand input, output;
+  input.kind = OperandKind::kInput;
+  input.descriptor = {DataType::kInt4, {3}};
+  graph.operands = {input, output};
+  graph.inputs = {{0}};
+  Operation operation = {
+      .type = "identity", .label = "", .inputs = {{0}}, .attributes = {}, .outputs = {{1}}};
+  if (depth > 0) {
+    operation.type = "composite";
+    operation.attributes["body"] = GraphValue{std::make_shared<const Graph>(Nested(depth - 1))};
+  }
+  graph.operations = {operation};
+  graph.outputs = {{"", {1}}};
+  return graph;
+}
+
+Graph WithNames(Graph graph) {
+  graph.operands[0].name = "x";
+  graph.outputs[0].name = "y";
+  return graph;
+}
+
+TEST_CASE("bodies survive, to the depth that is allowed") {
+  const GraphLimits limits;
+  const Graph graph = WithNames(Nested(limits.max_composite_depth));
+  const auto decoded = DecodeGraph(EncodeGraph(graph), limits);
+  INFO(decoded.status());
+  REQUIRE(decoded.ok());
+  const Graph* at = &*decoded;
+  for (uint32_t i = 0; i < limits.max_composite_depth; ++i) {
+    at = BodyOf(at->operations[0]);
+    REQUIRE(at != nullptr);
+  }
+  CHECK(at->operations[0].type == "identity");
+  CHECK(at->operands[0].descriptor.ToString() == "int4[3]");
+
+  const absl::Status status =
+      DecodeGraph(EncodeGraph(WithNames(Nested(limits.max_composite_depth + 1))), limits).status();
+  CHECK(status.code() == absl::StatusCode::kInvalidArgument);
+  CHECK(std::string(status.message()) == "graph: bodies are nested deeper than 8");
+}
+
+TEST_CASE("a body has neither names nor constants") {
+  v1::Graph message = EncodeGraph(WithNames(Nested(1)));
+  v1::Graph& body = *(*message.mutable_operations(0)->mutable_attributes())["body"].mutable_graph();
+  body.mutable_operands(0)->mutable_input()->set_name("a");
+  const std::string place = "graph.operations[0].attributes[\"body\"]";
+  CHECK(std::string(DecodeGraph(message, {}).status().message()) ==
+        place + ".operands[0].input.name: is set in a body");
+  body.mutable_operands(0)->mutable_constant();
+  CHECK(std::string(DecodeGraph(message, {}).status().message()) ==
+        place + ".operands[0].constant: stands in a body");
 }
 
 }  // namespace

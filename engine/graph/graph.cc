@@ -22,4 +22,11 @@ std::vector<OperandId> OperandsRead(const Operation& operation) {
   return operands;
 }
 
+const Graph* BodyOf(const Operation& operation) {
+  const auto found = operation.attributes.find("body");
+  if (found == operation.attributes.end()) return nullptr;
+  const auto* body = std::get_if<GraphValue>(&found->second);
+  return body == nullptr ? nullptr : body->graph.get();
+}
+
 }  // namespace modeld

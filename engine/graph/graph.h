@@ -96,6 +96,9 @@ std::string OperationName(const Operation& operation, size_t index);
 // All operands that the operation reads: its inputs, then those of its attributes, in the order of names.
 std::vector<OperandId> OperandsRead(const Operation& operation);
 
+// The body that the operation carries as its attribute `body`, or null.
+const Graph* BodyOf(const Operation& operation);
+
 // The graph without what no output depends on: operations, constants, intermediate operands and, unless
 // `keep_inputs`, inputs. Operands are renumbered. A graph that names an operand that it does not have comes
 // back as it was: validation tells what is wrong with it.

@@ -35,28 +35,40 @@ class Lowerer {
       values_[id.value] = builder_.AddValue(graph_.descriptor(id));
       core_.inputs.push_back(values_[id.value]);
     }
-    for (size_t i = 0; i < graph_.operations.size(); ++i) {
-      const Operation& operation = graph_.operations[i];
-      const std::string name = OperationName(operation, i);
-      builder_.set_label(name);
-      MODELD_RETURN_IF_ERROR(Annotate(Translate(operation), name));
-      if (core_.nodes.size() > options_.max_core_nodes) {
-        return absl::ResourceExhaustedError(absl::StrCat(name, ": the graph comes to more than ",
-                                                         options_.max_core_nodes, " core operations here"));
-      }
-    }
+    MODELD_RETURN_IF_ERROR(TranslateAll(graph_, "", values_));
     for (const GraphOutput& output : graph_.outputs) {
-      MODELD_RETURN_IF_ERROR(Annotate(Need(output.operand), absl::StrCat("output \"", output.name, "\"")));
+      MODELD_RETURN_IF_ERROR(
+          Annotate(Need(graph_, output.operand, values_), absl::StrCat("output \"", output.name, "\"")));
       core_.outputs.push_back(values_[output.operand.value]);
     }
     return std::move(core_);
   }
 
  private:
+  // Values by OperandId of the graph at hand: the whole one, or a body.
+  using Values = std::vector<ValueId>;
+
+  // `prefix`: the composite operations around `graph`, for the labels.
+  absl::Status TranslateAll(const Graph& graph, const std::string& prefix, Values& values) {
+    for (size_t i = 0; i < graph.operations.size(); ++i) {
+      const Operation& operation = graph.operations[i];
+      const std::string name = absl::StrCat(prefix, OperationName(operation, i));
+      builder_.set_label(name);
+      const absl::Status status = Translate(graph, operation, name, values);
+      // What went wrong in a body has been named there.
+      if (!status.ok()) return BodyOf(operation) == nullptr ? Annotate(status, name) : status;
+      if (core_.nodes.size() > options_.max_core_nodes) {
+        return absl::ResourceExhaustedError(absl::StrCat(name, ": the graph comes to more than ",
+                                                         options_.max_core_nodes, " core operations here"));
+      }
+    }
+    return absl::OkStatus();
+  }
+
   // Makes a constant's value when it is first used.
-  absl::Status Need(OperandId id) {
-    if (values_[id.value] != kNone) return absl::OkStatus();
-    const Operand& operand = graph_.operand(id);
+  absl::Status Need(const Graph& graph, OperandId id, Values& values) {
+    if (values[id.value] != kNone) return absl::OkStatus();
+    const Operand& operand = graph.operand(id);
     if (operand.kind != OperandKind::kConstant) {
       return absl::InternalError(absl::StrCat("operand ", id.value, " is used before it is computed"));
     }
@@ -66,31 +78,39 @@ class Lowerer {
                                                      " bytes are present, ", operand.descriptor.ToString(),
                                                      " takes ", expected));
     }
-    values_[id.value] = builder_.AddConstant(operand.descriptor, operand.bytes);
+    values[id.value] = builder_.AddConstant(operand.descriptor, operand.bytes);
     return absl::OkStatus();
   }
 
-  absl::Status Translate(const Operation& operation) {
+  absl::Status Translate(const Graph& graph, const Operation& operation, const std::string& name,
+                         Values& values) {
     // The operands, then those of the attributes by name: the order of a Native's inputs.
-    std::vector<OperandId> operands = operation.inputs;
-    for (const auto& [name, value] : operation.attributes) {
-      if (const auto* id = std::get_if<OperandId>(&value)) operands.push_back(*id);
-    }
     std::vector<ValueId> inputs;
-    for (OperandId id : operands) {
-      MODELD_RETURN_IF_ERROR(Need(id));
-      inputs.push_back(values_[id.value]);
+    for (OperandId id : OperandsRead(operation)) {
+      MODELD_RETURN_IF_ERROR(Need(graph, id, values));
+      inputs.push_back(values[id.value]);
     }
     std::vector<ValueId> outputs;
-    if (options_.claim && support_.Claims(graph_, operation)) {
+    if (options_.claim && support_.Claims(graph, operation)) {
       std::vector<TensorDescriptor> descriptors;
-      for (OperandId id : operation.outputs) descriptors.push_back(graph_.descriptor(id));
+      for (OperandId id : operation.outputs) descriptors.push_back(graph.descriptor(id));
       outputs = builder_.AddNode(core::Native{operation}, std::move(inputs), std::move(descriptors));
+    } else if (const Graph* body = BodyOf(operation)) {
+      MODELD_ASSIGN_OR_RETURN(outputs, TranslateBody(*body, name, inputs));
     } else {
-      MODELD_ASSIGN_OR_RETURN(outputs, Decompose(graph_, operation, absl::MakeConstSpan(values_), builder_));
+      MODELD_ASSIGN_OR_RETURN(outputs, Decompose(graph, operation, absl::MakeConstSpan(values), builder_));
     }
-    for (size_t i = 0; i < operation.outputs.size(); ++i) values_[operation.outputs[i].value] = outputs[i];
+    for (size_t i = 0; i < operation.outputs.size(); ++i) values[operation.outputs[i].value] = outputs[i];
     return absl::OkStatus();
+  }
+
+  absl::StatusOr<Values> TranslateBody(const Graph& body, const std::string& name, const Values& inputs) {
+    Values values(body.operands.size(), kNone);
+    for (size_t i = 0; i < inputs.size(); ++i) values[body.inputs[i].value] = inputs[i];
+    MODELD_RETURN_IF_ERROR(TranslateAll(body, absl::StrCat(name, ": "), values));
+    Values outputs;
+    for (const GraphOutput& output : body.outputs) outputs.push_back(values[output.operand.value]);
+    return outputs;
   }
 
   const Graph& graph_;
@@ -98,8 +118,8 @@ class Lowerer {
   const LowerOptions& options_;
   core::Graph core_;
   core::CoreBuilder builder_;
-  // By OperandId; kNone for what has no value yet.
-  std::vector<ValueId> values_;
+  // kNone for what has no value yet.
+  Values values_;
 };
 
 absl::Status Check(const core::Graph& graph, absl::string_view stage) {

@@ -1,6 +1,7 @@
 #include "engine/lower/lower.h"
 
 #include <catch2/catch.hpp>
+#include <memory>
 
 #include "engine/core/print.h"
 #include "engine/graph/limits.h"
@@ -134,6 +135,51 @@ TEST_CASE("an evaluator's failure and an operation outside the table are errors 
   const absl::Status status = Lower(graph, FakeSupport(), NoEvaluator(), {}).status();
   CHECK(status.code() == absl::StatusCode::kUnimplemented);
   CHECK(std::string(status.message()).rfind("frobnicate \"bias\": ", 0) == 0);
+}
+
+// y = composite(x, x) with the body softmax(a + b).
+Graph CompositeGraph() {
+  TestGraph body;
+  const OperandId a = body.Float("", {2, 2});
+  const OperandId b = body.Float("", {2, 2});
+  body.Output("", body.Op("softmax", {body.Op("add", {a, b})}, {{"axis", Int(1)}}, "probabilities"));
+  TestGraph g;
+  const OperandId x = g.Float("x", {2, 2});
+  g.Output("y", g.Op("composite", {x, x},
+                     {{"name", Str("acme.Sum")},
+                      {"body", GraphValue{std::make_shared<const Graph>(body.graph())}}},
+                     "fused"));
+  return Validated(g);
+}
+
+TEST_CASE("a composite that nobody claims becomes its body's operations, which may be claimed") {
+  FakeSupport support;
+  support.claims = {"softmax"};
+  const auto graph = Lower(CompositeGraph(), support, NoEvaluator(), {});
+  CHECK(Text(graph) ==
+        "%0 float32[2,2] = input\n"
+        "%1 float32[2,2] = binary add(%0, %0)\n"
+        "%2 float32[2,2] = native softmax(%1)\n"
+        "output %2\n");
+  REQUIRE(graph.ok());
+  CHECK(graph->nodes[1].label == "composite \"fused\": softmax \"probabilities\"");
+}
+
+TEST_CASE("a composite that the backend claims stays whole") {
+  FakeSupport support;
+  support.claims = {"composite"};
+  CHECK(Text(Lower(CompositeGraph(), support, NoEvaluator(), {})) ==
+        "%0 float32[2,2] = input\n"
+        "%1 float32[2,2] = native composite(%0, %0)\n"
+        "output %1\n");
+}
+
+TEST_CASE("a graph that comes to too many core operations is refused by name") {
+  const auto graph = Lower(CompositeGraph(), FakeSupport(), NoEvaluator(), {.max_core_nodes = 2});
+  CHECK(graph.status().code() == absl::StatusCode::kResourceExhausted);
+  CHECK(
+      std::string(graph.status().message()) ==
+      "composite \"fused\": softmax \"probabilities\": the graph comes to more than 2 core operations here");
 }
 
 }  // namespace

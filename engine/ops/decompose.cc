@@ -13,6 +13,9 @@ absl::StatusOr<std::vector<core::ValueId>> Decompose(const Graph& graph, const O
   if (schema == nullptr) {
     return absl::UnimplementedError(absl::StrCat("operation \"", operation.type, "\" is unknown"));
   }
+  if (schema->decompose == nullptr) {
+    return absl::UnimplementedError(absl::StrCat(operation.type, ": its body is its decomposition"));
+  }
   DecomposeContext context(graph, operation, values, builder);
   std::vector<core::ValueId> outputs = schema->decompose(context);
   if (outputs.size() != operation.outputs.size()) {

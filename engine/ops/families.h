@@ -47,6 +47,9 @@ std::vector<OpSchema> LstmOps();
 // gather_scatter.cc: gather, gatherElements, gatherND, scatterElements, scatterND.
 std::vector<OpSchema> GatherScatterOps();
 
+// composite.cc: composite.
+std::vector<OpSchema> CompositeOps();
+
 }  // namespace modeld
 
 #endif  // MODELD_ENGINE_OPS_FAMILIES_H_

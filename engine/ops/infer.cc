@@ -13,6 +13,7 @@
 #include "engine/ops/op_context.h"
 #include "engine/ops/shared_rules.h"
 #include "engine/ops/table.h"
+#include "engine/ops/validate.h"
 
 namespace modeld {
 namespace {
@@ -107,6 +108,23 @@ absl::Status CheckOperands(const InferContext& context, const OpSchema& schema) 
   return absl::OkStatus();
 }
 
+// Validates the bodies that the operation carries and puts the completed ones in their place.
+absl::Status CompleteBodies(InferContext& context, const OpSchema& schema) {
+  for (const AttributeSchema& row : schema.attributes) {
+    if (row.kind != AttributeKind::kGraph || !context.Has(row.name)) continue;
+    const std::shared_ptr<const Graph> body = context.Body(row.name).graph;
+    if (body == nullptr) return context.Error(row.name, "is empty", "a graph");
+    GraphLimits limits = context.limits();
+    if (limits.max_composite_depth == 0) return context.Error(row.name, "is nested too deeply");
+    --limits.max_composite_depth;
+    absl::StatusOr<Graph> completed = ValidateBody(*body, limits);
+    if (!completed.ok())
+      return context.Error(row.name, absl::StrCat("is wrong: ", completed.status().message()));
+    context.Set(row.name, GraphValue{std::make_shared<const Graph>(*std::move(completed))});
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<TensorDescriptor>> InferOperation(const Graph& graph, Operation& operation,
@@ -122,6 +140,7 @@ absl::StatusOr<std::vector<TensorDescriptor>> InferOperation(const Graph& graph,
   MODELD_RETURN_IF_ERROR(CheckAttributes(context, *schema));
   MODELD_RETURN_IF_ERROR(CheckOperands(context, *schema));
   MODELD_RETURN_IF_ERROR(CompleteAttributes(context, *schema));
+  MODELD_RETURN_IF_ERROR(CompleteBodies(context, *schema));
   MODELD_ASSIGN_OR_RETURN(std::vector<TensorDescriptor> outputs, schema->infer(context));
   for (size_t i = 0; i < outputs.size(); ++i) {
     const absl::Status status = CheckDescriptor(outputs[i], limits);

@@ -120,7 +120,8 @@ struct AttributeSchema {
 // kinds and ranges of attributes, defaults filled in). Checks what is left; completes attributes. Pure.
 using InferFunction = absl::StatusOr<std::vector<TensorDescriptor>> (*)(InferContext&);
 // Writes core operations; returns the outputs' values, in order, of the inferred types and shapes.
-// Requires: the operation came out of Validate. Cannot fail.
+// Requires: the operation came out of Validate. Cannot fail. Null for an operation that carries a body, which
+// is its decomposition.
 using DecomposeFunction = std::vector<core::ValueId> (*)(DecomposeContext&);
 
 // One row. Its strings and functions live as long as the process.

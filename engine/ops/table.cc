@@ -12,10 +12,10 @@ using Index = absl::flat_hash_map<absl::string_view, const OpSchema*>;
 
 std::vector<OpSchema> Collect() {
   std::vector<OpSchema> all;
-  for (auto* family :
-       {ElementwiseBinaryOps, ElementwiseLogicalOps, ElementwiseUnaryOps, ActivationOps, MatmulOps,
-        ConvolutionOps, PoolingOps, ResamplingOps, NormalizationOps, ReductionOps, ArgMinMaxOps,
-        CumulativeOps, ShapeOps, MovementOps, GatherScatterOps, QuantizationOps, GruOps, LstmOps}) {
+  for (auto* family : {ElementwiseBinaryOps, ElementwiseLogicalOps, ElementwiseUnaryOps, ActivationOps,
+                       MatmulOps, ConvolutionOps, PoolingOps, ResamplingOps, NormalizationOps, ReductionOps,
+                       ArgMinMaxOps, CumulativeOps, ShapeOps, MovementOps, GatherScatterOps, QuantizationOps,
+                       GruOps, LstmOps, CompositeOps}) {
     std::vector<OpSchema> rows = family();
     all.insert(all.end(), std::make_move_iterator(rows.begin()), std::make_move_iterator(rows.end()));
   }

@@ -29,11 +29,26 @@ std::string Quoted(absl::string_view name) {
   return absl::StrCat("\"", EscapedForMessage(name), "\"");
 }
 
+// Those of bodies included, down to `depth` of them within each other.
+size_t CountOfOperations(const Graph& graph, uint32_t depth) {
+  size_t count = graph.operations.size();
+  for (const Operation& operation : graph.operations) {
+    for (const auto& [name, value] : operation.attributes) {
+      const auto* body = std::get_if<GraphValue>(&value);
+      if (body != nullptr && body->graph != nullptr && depth > 0) {
+        count += CountOfOperations(*body->graph, depth - 1);
+      }
+    }
+  }
+  return count;
+}
+
 // One validation. Every id that a step follows has been checked by an earlier one.
 class Validator {
  public:
-  Validator(Graph& graph, const GraphLimits& limits)
-      : graph_(graph), limits_(limits), is_written_(graph.operands.size(), false) {}
+  // `is_body`: of a composite operation's body, which has neither names nor constants.
+  Validator(Graph& graph, const GraphLimits& limits, bool is_body)
+      : graph_(graph), limits_(limits), is_body_(is_body), is_written_(graph.operands.size(), false) {}
 
   absl::Status Run() {
     MODELD_RETURN_IF_ERROR(CheckCounts());
@@ -52,7 +67,8 @@ class Validator {
                         absl::StrCat(most), absl::StrCat(found));
     };
     MODELD_RETURN_IF_ERROR(check("operands", graph_.operands.size(), limits_.max_operands));
-    MODELD_RETURN_IF_ERROR(check("operations", graph_.operations.size(), limits_.max_operations));
+    MODELD_RETURN_IF_ERROR(
+        check("operations", CountOfOperations(graph_, limits_.max_composite_depth), limits_.max_operations));
     MODELD_RETURN_IF_ERROR(check("inputs", graph_.inputs.size(), limits_.max_bindings));
     MODELD_RETURN_IF_ERROR(check("outputs", graph_.outputs.size(), limits_.max_bindings));
     if (graph_.outputs.empty()) return GraphError("graph", "has no output, expected at least one", "1", "0");
@@ -63,6 +79,7 @@ class Validator {
   absl::Status CheckName(absl::string_view what, const std::string& name,
                          absl::flat_hash_set<absl::string_view>& seen) const {
     const std::string field = absl::StrCat(what, " ", Quoted(name));
+    if (is_body_) return name.empty() ? absl::OkStatus() : GraphError(field, "has a name within a body");
     if (name.empty()) return GraphError(field, "has an empty name");
     if (name.size() > limits_.max_string_bytes) {
       return GraphError(field, absl::StrCat("has a name of ", name.size(), " bytes"),
@@ -100,6 +117,7 @@ class Validator {
           break;
         case OperandKind::kConstant:
           name = absl::StrCat("constant ", i);
+          if (is_body_) return GraphError(name, "stands in a body, which takes what it needs as inputs");
           is_written_[i] = true;
           break;
         case OperandKind::kIntermediate:
@@ -238,6 +256,7 @@ class Validator {
   // Fixed at construction.
   Graph& graph_;
   const GraphLimits& limits_;
+  const bool is_body_;
 
   // By operand: it has a value at this point of the walk.
   std::vector<bool> is_written_;
@@ -246,8 +265,13 @@ class Validator {
 }  // namespace
 
 absl::StatusOr<Graph> Validate(Graph graph, const GraphLimits& limits) {
-  MODELD_RETURN_IF_ERROR(Validator(graph, limits).Run());
+  MODELD_RETURN_IF_ERROR(Validator(graph, limits, /*is_body=*/false).Run());
   return graph;
+}
+
+absl::StatusOr<Graph> ValidateBody(Graph body, const GraphLimits& limits) {
+  MODELD_RETURN_IF_ERROR(Validator(body, limits, /*is_body=*/true).Run());
+  return body;
 }
 
 }  // namespace modeld

@@ -19,6 +19,10 @@ namespace modeld {
 //   UNIMPLEMENTED: the table has no operation of this type.
 absl::StatusOr<Graph> Validate(Graph graph, const GraphLimits& limits);
 
+// As Validate, for the body of a composite operation (GraphValue): inputs and outputs must have no names, and
+// there must be no constant.
+absl::StatusOr<Graph> ValidateBody(Graph body, const GraphLimits& limits);
+
 }  // namespace modeld
 
 #endif  // MODELD_ENGINE_OPS_VALIDATE_H_
