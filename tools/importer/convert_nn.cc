@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "tools/importer/converters.h"
+#include "tools/importer/convolution.h"
 
 namespace modeld::importer {
 namespace {
@@ -85,10 +86,11 @@ absl::Status CheckSpatialRank(const NodeContext& node, const Shape& shape) {
       absl::StrCat("input has rank ", shape.size(), "; one and two spatial dimensions are supported"));
 }
 
-absl::Status ConvertConvolution(NodeContext& node) {
+}  // namespace
+
+absl::StatusOr<OperandId> EmitConvolution(NodeContext& node, OperandId input, OperandId filter,
+                                          std::optional<OperandId> bias) {
   const bool transposed = node.op_type() == "ConvTranspose";
-  MODELD_ASSIGN_OR_RETURN(OperandId input, node.Input(0));
-  MODELD_ASSIGN_OR_RETURN(OperandId filter, node.Input(1));
   const size_t rank = node.shape(input).size();
   MODELD_RETURN_IF_ERROR(CheckSpatialRank(node, node.shape(input)));
   if (node.shape(filter).size() != rank) return node.Invalid("input and filter differ in rank");
@@ -101,10 +103,7 @@ absl::Status ConvertConvolution(NodeContext& node) {
                         {"dilations", window.dilations},
                         {"padding", window.padding},
                         {"groups", node.Int("group", 1)}};
-  if (node.HasInput(2)) {
-    MODELD_ASSIGN_OR_RETURN(const OperandId bias, node.Input(2));
-    attributes["bias"] = bias;
-  }
+  if (bias) attributes["bias"] = *bias;
   if (transposed) {
     if (node.HasAttribute("output_shape") || node.String("auto_pad", "NOTSET").starts_with("SAME")) {
       return node.Unsupported("output_shape and auto_pad are not supported; give pads and output_padding");
@@ -117,7 +116,19 @@ absl::Status ConvertConvolution(NodeContext& node) {
   }
   MODELD_ASSIGN_OR_RETURN(const OperandId output, node.Emit(transposed ? "convTranspose2d" : "conv2d",
                                                             {input, filter}, std::move(attributes)));
-  return node.SetOutput(0, node.Reshape(output, WithoutHeight(node.shape(output), rank)));
+  return node.Reshape(output, WithoutHeight(node.shape(output), rank));
+}
+
+namespace {
+
+absl::Status ConvertConvolution(NodeContext& node) {
+  MODELD_ASSIGN_OR_RETURN(const OperandId input, node.Input(0));
+  MODELD_ASSIGN_OR_RETURN(const OperandId filter, node.Input(1));
+  std::optional<OperandId> bias;
+  if (node.HasInput(2)) {
+    MODELD_ASSIGN_OR_RETURN(bias, node.Input(2));
+  }
+  return node.SetOutput(0, EmitConvolution(node, input, filter, bias));
 }
 
 absl::Status ConvertPool(NodeContext& node) {
@@ -230,22 +241,6 @@ absl::Status ConvertInstanceNormalization(NodeContext& node) {
   return node.SetOutput(0, node.Reshape(output, shape));
 }
 
-absl::Status ConvertLayerNormalization(NodeContext& node) {
-  if (node.HasOutput(1) || node.HasOutput(2)) return node.Unsupported("only the first output is supported");
-  MODELD_ASSIGN_OR_RETURN(const OperandId input, node.Input(0));
-  MODELD_ASSIGN_OR_RETURN(const OperandId scale, node.Input(1));
-  const size_t rank = node.shape(input).size();
-  MODELD_ASSIGN_OR_RETURN(const uint32_t axis, node.Axis(node.Int("axis", -1), rank));
-  std::vector<int64_t> axes;
-  for (size_t i = axis; i < rank; ++i) axes.push_back(static_cast<int64_t>(i));
-  Attributes attributes{{"axes", axes}, {"scale", scale}, {"epsilon", node.Float("epsilon", 1e-5)}};
-  if (node.HasInput(2)) {
-    MODELD_ASSIGN_OR_RETURN(const OperandId bias, node.Input(2));
-    attributes["bias"] = bias;
-  }
-  return node.SetOutput(0, node.Emit("layerNormalization", {input}, std::move(attributes)));
-}
-
 constexpr Converter kTable[] = {
     {"Conv", ConvertConvolution},
     {"ConvTranspose", ConvertConvolution},
@@ -258,7 +253,6 @@ constexpr Converter kTable[] = {
     {"MatMul", ConvertMatMul},
     {"BatchNormalization", ConvertBatchNormalization},
     {"InstanceNormalization", ConvertInstanceNormalization},
-    {"LayerNormalization", ConvertLayerNormalization},
 };
 
 }  // namespace

@@ -17,17 +17,31 @@ using ConvertFunction = absl::Status (*)(NodeContext& node);
 struct Converter {
   absl::string_view op_type;
   ConvertFunction convert;
+  // Empty: ONNX's own operators.
+  absl::string_view domain = "";
 };
+
+// ONNX Runtime's domain of fused and quantised operators.
+inline constexpr absl::string_view kMicrosoft = "com.microsoft";
 
 // The rows of each family, each in the file of its name.
 std::span<const Converter>
 MathConverters();  // convert_math.cc: elementwise, comparison, reductions, activations
 std::span<const Converter>
 NnConverters();  // convert_nn.cc: convolution, pooling, matrix products, normalisation
-std::span<const Converter> ShapeConverters();  // convert_shape.cc: what moves data
+std::span<const Converter> ShapeConverters();      // convert_shape.cc: what moves data
+std::span<const Converter> RecurrentConverters();  // convert_recurrent.cc: LSTM, GRU, RNN
+std::span<const Converter> QuantizedConverters();  // convert_quantized.cc: to and from integers
+std::span<const Converter>
+QuantizedProductConverters();  // convert_quantized_products.cc: convolutions and products of integers
+std::span<const Converter> NormalizationConverters();  // convert_normalization.cc: layer, group, RMS
+std::span<const Converter> AttentionConverters();      // convert_attention.cc: attention, embeddings
+std::span<const Converter> FusedConverters();          // convert_fused.cc: what runtimes fuse, Gelu and kin
+std::span<const Converter> EinsumConverters();         // convert_einsum.cc
+std::span<const Converter> ResizeConverters();         // convert_resize.cc: Resize, Upsample
 
-// The row of this operator, or null.
-const Converter* FindConverter(absl::string_view op_type);
+// The row of this operator, or null. `domain` as the node has it: empty and "ai.onnx" are the same.
+const Converter* FindConverter(absl::string_view domain, absl::string_view op_type);
 
 // Computes the node on bytes known while importing, where it is shape arithmetic on small integer or float
 // tensors. True when it did and the outputs are set; false when the node is to be converted. Errors name the

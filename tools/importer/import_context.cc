@@ -205,6 +205,12 @@ std::vector<float> NodeContext::Floats(absl::string_view name) const {
   return {attribute->floats().begin(), attribute->floats().end()};
 }
 
+std::vector<std::string> NodeContext::Strings(absl::string_view name) const {
+  const auto* attribute = FindAttribute(name);
+  if (attribute == nullptr) return {};
+  return {attribute->strings().begin(), attribute->strings().end()};
+}
+
 absl::StatusOr<HostTensor> NodeContext::Tensor(absl::string_view name) const {
   const auto* attribute = FindAttribute(name);
   if (attribute == nullptr) return Invalid(absl::StrCat("attribute ", name, " is missing"));

@@ -101,6 +101,7 @@ class NodeContext {
   std::string String(absl::string_view name, absl::string_view default_value) const;
   std::vector<int64_t> Ints(absl::string_view name) const;
   std::vector<float> Floats(absl::string_view name) const;
+  std::vector<std::string> Strings(absl::string_view name) const;
   // INVALID_ARGUMENT: it is not there, or wrong.
   absl::StatusOr<HostTensor> Tensor(absl::string_view name) const;
 
