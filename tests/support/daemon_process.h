@@ -4,34 +4,31 @@
 
 #include <sys/types.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "tests/support/scratch_daemon.h"
+
 namespace modeld::testing {
 
-// A daemon in a scratch folder of its own. Not thread-safe. The destructor kills it and removes the folder.
-// All functions REQUIRE (Catch2) what they promise.
+// A ScratchDaemon of a test. Not thread-safe. All functions REQUIRE (Catch2) what they promise.
 class DaemonProcess {
  public:
-  // Starts it; returns when its socket is there. `flags` go to the daemon.
+  // Starts it; returns when it listens. `flags` go to the daemon.
   explicit DaemonProcess(const std::vector<std::string>& flags = {});
-  ~DaemonProcess();
-  DaemonProcess(const DaemonProcess&) = delete;
-  DaemonProcess& operator=(const DaemonProcess&) = delete;
 
   // What ConnectOptions::host takes.
-  std::string host() const { return "unix://" + folder_ + "/run/modeld.sock"; }
-  const std::string& folder() const { return folder_; }
-  pid_t pid() const { return pid_; }
+  std::string host() const { return daemon_->host(); }
+  const std::string& folder() const { return daemon_->folder(); }
+  pid_t pid() const { return daemon_->pid(); }
 
   // kill -9, then Start() again on the same folders.
-  void Kill();
+  void Kill() { daemon_->Kill(); }
   void Start();
 
  private:
-  const std::vector<std::string> flags_;
-  std::string folder_;
-  pid_t pid_ = 0;
+  std::unique_ptr<ScratchDaemon> daemon_;
 };
 
 }  // namespace modeld::testing
