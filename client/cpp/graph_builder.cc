@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cmath>
 #include <limits>
+#include <memory>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -85,57 +86,6 @@ std::string Quoted(absl::string_view kind, absl::string_view name) {
 
 }  // namespace
 
-void OperationCall::AddInput(const MaybeOperand& operand) {
-  if (operand.ok()) {
-    operands.push_back(*operand);
-    operation.inputs.push_back(operand->id());
-  } else {
-    error.Update(operand.status());
-  }
-}
-
-void OperationCall::Set(absl::string_view name, AttributeValue value) {
-  operation.attributes.insert_or_assign(std::string(name), std::move(value));
-}
-
-void OperationCall::operator()(absl::string_view name, const std::string& value) {
-  if (!value.empty()) Set(name, value);
-}
-
-void OperationCall::operator()(absl::string_view name, const Uints& value) {
-  if (!value.empty()) Set(name, std::vector<int64_t>(value.begin(), value.end()));
-}
-
-void OperationCall::operator()(absl::string_view name, const std::optional<bool>& value) {
-  if (value) Set(name, *value);
-}
-
-void OperationCall::operator()(absl::string_view name, const std::optional<double>& value) {
-  if (value) Set(name, *value);
-}
-
-void OperationCall::operator()(absl::string_view name, const std::optional<uint32_t>& value) {
-  if (value) Set(name, int64_t{*value});
-}
-
-void OperationCall::operator()(absl::string_view name, const std::optional<Number>& value) {
-  if (value) std::visit([&](auto v) { Set(name, v); }, *value);
-}
-
-void OperationCall::operator()(absl::string_view name, const std::optional<Uints>& value) {
-  if (value) Set(name, std::vector<int64_t>(value->begin(), value->end()));
-}
-
-void OperationCall::operator()(absl::string_view name, const OptionalOperand& value) {
-  if (!value) return;
-  if (value->ok()) {
-    operands.push_back(**value);
-    Set(name, (*value)->id());
-  } else {
-    error.Update(value->status());
-  }
-}
-
 GraphBuilder::GraphBuilder(const GraphLimits& limits) : id_(NextBuilderId()), limits_(limits) {}
 
 absl::Status GraphBuilder::CheckOpen(absl::string_view what) const {
@@ -192,7 +142,7 @@ MaybeOperand GraphBuilder::Constant(DataType type, Number value) {
   return absl::InvalidArgumentError(absl::StrCat("constant: ", text, " is no value of ", DataTypeName(type)));
 }
 
-absl::StatusOr<std::vector<Operand>> GraphBuilder::Emit(OperationCall call) {
+MaybeOperands GraphBuilder::Emit(OperationCall call) {
   if (!call.error.ok()) return call.error;
   const auto index = static_cast<uint32_t>(graph_.operations.size());
   MODELD_RETURN_IF_ERROR(CheckOpen(OperationName(call.operation, index)));
@@ -221,10 +171,8 @@ MaybeOperand GraphBuilder::EmitOne(OperationCall call) {
   return std::move(outputs.front());
 }
 
-absl::StatusOr<std::vector<Operand>> GraphBuilder::AddOperation(absl::string_view type,
-                                                                const std::vector<MaybeOperand>& inputs,
-                                                                Attributes attributes,
-                                                                absl::string_view label) {
+MaybeOperands GraphBuilder::AddOperation(absl::string_view type, const std::vector<MaybeOperand>& inputs,
+                                         Attributes attributes, absl::string_view label) {
   return Emit(Call(type, inputs, OperationOptions{std::string(label)}, std::move(attributes)));
 }
 
@@ -240,6 +188,28 @@ absl::StatusOr<modeld::Graph> GraphBuilder::Finish(const NamedOperands& outputs)
     graph_.outputs.push_back({name, operand->id()});
   }
   return internal::PrepareGraph(WithoutUnreachable(std::move(graph_), false), limits_);
+}
+
+absl::StatusOr<modeld::Graph> GraphBuilder::FinishBody(const std::vector<MaybeOperand>& outputs) {
+  MODELD_RETURN_IF_ERROR(CheckOpen("body"));
+  spent_ = true;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    if (!outputs[i].ok()) return outputs[i].status();
+    if (outputs[i]->builder() != id_) {
+      return absl::InvalidArgumentError(absl::StrCat("output ", i, ": its operand is another builder's"));
+    }
+    graph_.outputs.push_back({"", outputs[i]->id()});
+  }
+  modeld::Graph body = WithoutUnreachable(std::move(graph_), true);
+  for (OperandId input : body.inputs) body.operands[input.value].name.clear();
+  return body;
+}
+
+MaybeOperands GraphBuilder::Composite(const std::vector<MaybeOperand>& inputs, absl::string_view name,
+                                      modeld::Graph body, Attributes attributes, absl::string_view label) {
+  attributes.insert_or_assign("name", std::string(name));
+  attributes.insert_or_assign("body", GraphValue{std::make_shared<const modeld::Graph>(std::move(body))});
+  return AddOperation("composite", inputs, std::move(attributes), label);
 }
 
 absl::StatusOr<Graph> GraphBuilder::Build(const NamedOperands& outputs, const BuildOptions& options) {

@@ -18,7 +18,9 @@
 #include "base/region.h"
 #include "client/cpp/context.h"
 #include "client/cpp/operand.h"
+#include "client/cpp/operation_call.h"
 #include "client/cpp/operation_options.h"
+#include "client/cpp/recurrent_options.h"
 #include "engine/graph/graph.h"
 #include "engine/graph/limits.h"
 
@@ -45,29 +47,10 @@ inline constexpr DataType DataTypeOf<int8_t> = DataType::kInt8;
 template <>
 inline constexpr DataType DataTypeOf<uint8_t> = DataType::kUint8;
 
+// The outputs of an operation that has several.
+using MaybeOperands = absl::StatusOr<std::vector<Operand>>;
 // A graph's outputs by name, in the caller's order.
 using NamedOperands = std::vector<std::pair<std::string, MaybeOperand>>;
-
-// What an operation's options set, on its way into the graph. For GraphBuilder.
-struct OperationCall {
-  modeld::Operation operation;
-  // Every operand of the call, for the check that they are this builder's.
-  std::vector<Operand> operands;
-  // The first error among operands.
-  absl::Status error;
-
-  void AddInput(const MaybeOperand& operand);
-  void Set(absl::string_view name, AttributeValue value);
-  // For Visit of the option structs: sets an attribute unless the value is absent or empty.
-  void operator()(absl::string_view name, const std::string& value);
-  void operator()(absl::string_view name, const Uints& value);
-  void operator()(absl::string_view name, const std::optional<bool>& value);
-  void operator()(absl::string_view name, const std::optional<double>& value);
-  void operator()(absl::string_view name, const std::optional<uint32_t>& value);
-  void operator()(absl::string_view name, const std::optional<Number>& value);
-  void operator()(absl::string_view name, const std::optional<Uints>& value);
-  void operator()(absl::string_view name, const OptionalOperand& value);
-};
 
 // Puts a graph together. Every call is checked at once, types and shapes are inferred at once; a wrong call
 // is INVALID_ARGUMENT with a message that begins with the operation's type and label (`conv2d "stem": ...`),
@@ -84,8 +67,9 @@ class GraphBuilder {
   // An input of the graph. Names are unique among inputs.
   MaybeOperand Input(absl::string_view name, const TensorDescriptor& descriptor);
 
-  // A constant. The bytes are shared, not copied: they must not change while `bytes`' owner lives, which is
-  // until the graph is built.
+  // A constant. `bytes` is as TensorDescriptor::ByteSize says; int4 and uint4 are packed, two to a byte, the
+  // first in the low four bits. The bytes are shared, not copied: they must not change while `bytes`' owner
+  // lives, which is until the graph is built.
   MaybeOperand Constant(const TensorDescriptor& descriptor, Region bytes);
   // A constant whose bytes are copied.
   MaybeOperand ConstantCopy(const TensorDescriptor& descriptor, std::span<const std::byte> bytes) {
@@ -106,12 +90,20 @@ class GraphBuilder {
   // Validates the graph and returns it in portable form, digests computed: for ModelIdOf
   // (engine/graph/canonical.h), for Context::BuildGraph, for files. The builder is spent.
   absl::StatusOr<modeld::Graph> Finish(const NamedOperands& outputs);
+  // The graph as the body of a Composite operation: inputs, all of them, and outputs count by position, their
+  // names are dropped. Constants come in as inputs. What is wrong with it, Composite tells. The builder is
+  // spent.
+  absl::StatusOr<modeld::Graph> FinishBody(const std::vector<MaybeOperand>& outputs);
 
   // Any operation of the table, by name; for what has no method here. UNIMPLEMENTED: the table has none of
   // this type.
-  absl::StatusOr<std::vector<Operand>> AddOperation(absl::string_view type,
-                                                    const std::vector<MaybeOperand>& inputs,
-                                                    Attributes attributes = {}, absl::string_view label = "");
+  MaybeOperands AddOperation(absl::string_view type, const std::vector<MaybeOperand>& inputs,
+                             Attributes attributes = {}, absl::string_view label = "");
+
+  // One operation that a body of others says (FinishBody): a device that knows `name` runs it whole, with
+  // these attributes, every other runs the body, whose inputs are `inputs`.
+  MaybeOperands Composite(const std::vector<MaybeOperand>& inputs, absl::string_view name, modeld::Graph body,
+                          Attributes attributes = {}, absl::string_view label = "");
 
   // WebNN's methods. What each computes, and which types and shapes it takes, is the specification's matter.
   using Arg = const MaybeOperand&;
@@ -207,8 +199,51 @@ class GraphBuilder {
   MaybeOperand LayerNormalization(Arg input, const LayerNormalizationOptions& o = {}) {
     return One("layerNormalization", {input}, o);
   }
+  MaybeOperand Resample2d(Arg input, const Resample2dOptions& o = {}) {
+    return One("resample2d", {input}, o);
+  }
 
-  // Reductions.
+  // Recurrent networks. gru: the last hidden state, then with return_sequence all of them. lstm: the last
+  // hidden state, the last cell state, then all hidden states. lstmCell: hidden state, cell state.
+  MaybeOperands Gru(Arg input, Arg weight, Arg recurrent_weight, uint32_t steps, uint32_t hidden_size,
+                    const GruOptions& o = {}) {
+    return Emit(Call("gru", {input, weight, recurrent_weight}, o,
+                     {{"steps", int64_t{steps}}, {"hiddenSize", int64_t{hidden_size}}}));
+  }
+  MaybeOperand GruCell(Arg input, Arg weight, Arg recurrent_weight, Arg hidden_state, uint32_t hidden_size,
+                       const GruCellOptions& o = {}) {
+    return One("gruCell", {input, weight, recurrent_weight, hidden_state}, o,
+               {{"hiddenSize", int64_t{hidden_size}}});
+  }
+  MaybeOperands Lstm(Arg input, Arg weight, Arg recurrent_weight, uint32_t steps, uint32_t hidden_size,
+                     const LstmOptions& o = {}) {
+    return Emit(Call("lstm", {input, weight, recurrent_weight}, o,
+                     {{"steps", int64_t{steps}}, {"hiddenSize", int64_t{hidden_size}}}));
+  }
+  MaybeOperands LstmCell(Arg input, Arg weight, Arg recurrent_weight, Arg hidden_state, Arg cell_state,
+                         uint32_t hidden_size, const LstmCellOptions& o = {}) {
+    return Emit(Call("lstmCell", {input, weight, recurrent_weight, hidden_state, cell_state}, o,
+                     {{"hiddenSize", int64_t{hidden_size}}}));
+  }
+
+  // Quantisation: scale and zero point have one shape, of the input's rank.
+  MaybeOperand DequantizeLinear(Arg input, Arg scale, Arg zero_point, const Options& o = {}) {
+    return One("dequantizeLinear", {input, scale, zero_point}, o);
+  }
+  MaybeOperand QuantizeLinear(Arg input, Arg scale, Arg zero_point, const Options& o = {}) {
+    return One("quantizeLinear", {input, scale, zero_point}, o);
+  }
+
+  // Reductions and running sums.
+  MaybeOperand ArgMin(Arg input, uint32_t axis, const ArgMinMaxOptions& o = {}) {
+    return One("argMin", {input}, o, {{"axis", int64_t{axis}}});
+  }
+  MaybeOperand ArgMax(Arg input, uint32_t axis, const ArgMinMaxOptions& o = {}) {
+    return One("argMax", {input}, o, {{"axis", int64_t{axis}}});
+  }
+  MaybeOperand CumulativeSum(Arg input, uint32_t axis, const CumulativeSumOptions& o = {}) {
+    return One("cumulativeSum", {input}, o, {{"axis", int64_t{axis}}});
+  }
   MaybeOperand ReduceL1(Arg input, const ReduceOptions& o = {}) { return One("reduceL1", {input}, o); }
   MaybeOperand ReduceL2(Arg input, const ReduceOptions& o = {}) { return One("reduceL2", {input}, o); }
   MaybeOperand ReduceLogSum(Arg input, const ReduceOptions& o = {}) {
@@ -242,20 +277,39 @@ class GraphBuilder {
   MaybeOperand Gather(Arg input, Arg indices, const AxisOptions& o = {}) {
     return One("gather", {input, indices}, o);
   }
+  MaybeOperand GatherElements(Arg input, Arg indices, const AxisOptions& o = {}) {
+    return One("gatherElements", {input, indices}, o);
+  }
+  MaybeOperand GatherND(Arg input, Arg indices, const Options& o = {}) {
+    return One("gatherND", {input, indices}, o);
+  }
+  MaybeOperand ScatterElements(Arg input, Arg indices, Arg updates, const AxisOptions& o = {}) {
+    return One("scatterElements", {input, indices, updates}, o);
+  }
+  MaybeOperand ScatterND(Arg input, Arg indices, Arg updates, const Options& o = {}) {
+    return One("scatterND", {input, indices, updates}, o);
+  }
   MaybeOperand Pad(Arg input, const Uints& beginning_padding, const Uints& ending_padding,
                    const PadOptions& o = {}) {
     return One("pad", {input}, o,
                {{"beginningPadding", Ints(beginning_padding)}, {"endingPadding", Ints(ending_padding)}});
   }
+  MaybeOperand Reverse(Arg input, const ReverseOptions& o = {}) { return One("reverse", {input}, o); }
+  MaybeOperand Tile(Arg input, const Uints& repetitions, const Options& o = {}) {
+    return One("tile", {input}, o, {{"repetitions", Ints(repetitions)}});
+  }
+  MaybeOperand Triangular(Arg input, const TriangularOptions& o = {}) {
+    return One("triangular", {input}, o);
+  }
   MaybeOperand Slice(Arg input, const Uints& starts, const Uints& sizes, const SliceOptions& o = {}) {
     return One("slice", {input}, o, {{"starts", Ints(starts)}, {"sizes", Ints(sizes)}});
   }
   // Into `splits` equal parts.
-  absl::StatusOr<std::vector<Operand>> Split(Arg input, uint32_t splits, const AxisOptions& o = {}) {
+  MaybeOperands Split(Arg input, uint32_t splits, const AxisOptions& o = {}) {
     return Emit(Call("split", {input}, o, {{"splits", int64_t{splits}}}));
   }
   // Into parts of these sizes.
-  absl::StatusOr<std::vector<Operand>> Split(Arg input, const Uints& splits, const AxisOptions& o = {}) {
+  MaybeOperands Split(Arg input, const Uints& splits, const AxisOptions& o = {}) {
     return Emit(Call("split", {input}, o, {{"splits", Ints(splits)}}));
   }
 
@@ -281,7 +335,7 @@ class GraphBuilder {
   }
 
   // Checks a call and puts it into the graph.
-  absl::StatusOr<std::vector<Operand>> Emit(OperationCall call);
+  MaybeOperands Emit(OperationCall call);
   MaybeOperand EmitOne(OperationCall call);
   Operand Append(modeld::Operand operand);
   absl::Status CheckOpen(absl::string_view what) const;

@@ -3,11 +3,9 @@
 #include <catch2/catch.hpp>
 #include <functional>
 #include <limits>
-#include <map>
 
 #include "client/cpp/status.h"
 #include "engine/graph/canonical.h"
-#include "engine/ops/table.h"
 
 namespace modeld::client {
 namespace {
@@ -196,222 +194,87 @@ TEST_CASE("AddOperation takes any operation of the table and no other", "[builde
   CHECK(ErrorDetailOf(unknown.status())->reason == "REASON_UNSUPPORTED_OPERATION");
 }
 
-// What the cases below apply the methods to.
-struct Operands {
-  GraphBuilder b;
-  MaybeOperand x = b.Input("x", {kF32, {1, 2, 4, 4}});
-  MaybeOperand matrix = b.Input("matrix", {kF32, {4, 4}});
-  MaybeOperand bytes = b.Input("bytes", {DataType::kUint8, {4, 4}});
-  MaybeOperand index = b.Input("index", {DataType::kInt32, {2}});
-  MaybeOperand filter = b.Constant<float>({2, 2, 1, 1}, {1, 2, 3, 4});
-  MaybeOperand two = b.Constant<float>({2}, {1, 2});
-
-  static MaybeOperand First(const absl::StatusOr<std::vector<Operand>>& parts) {
-    if (!parts.ok()) return parts.status();
-    return parts->front();
-  }
-};
-
-using Case = std::function<MaybeOperand(Operands&)>;
-
-#define UNARY(type, method)                           \
-  {                                                   \
-    type, [](Operands& o) { return o.b.method(o.x); } \
-  }
-#define BINARY(type, method)                               \
-  {                                                        \
-    type, [](Operands& o) { return o.b.method(o.x, o.x); } \
-  }
-#define LOGICAL(type, method)                                      \
-  {                                                                \
-    type, [](Operands& o) { return o.b.method(o.bytes, o.bytes); } \
-  }
-#define REDUCTION(type, method)                                                                             \
-  {                                                                                                         \
-    type,                                                                                                   \
-        [](Operands& o) { return o.b.method(o.x, {.axes = {{1}}, .keep_dimensions = true, .label = "l"}); } \
-  }
-
-// Every method, with every option set.
-const std::map<std::string, Case> kMethods = {
-    BINARY("add", Add),
-    BINARY("sub", Sub),
-    BINARY("mul", Mul),
-    BINARY("div", Div),
-    BINARY("max", Max),
-    BINARY("min", Min),
-    BINARY("pow", Pow),
-    BINARY("equal", Equal),
-    BINARY("notEqual", NotEqual),
-    BINARY("greater", Greater),
-    BINARY("greaterOrEqual", GreaterOrEqual),
-    BINARY("lesser", Lesser),
-    BINARY("lesserOrEqual", LesserOrEqual),
-    BINARY("prelu", Prelu),
-    BINARY("matmul", Matmul),
-    LOGICAL("logicalAnd", LogicalAnd),
-    LOGICAL("logicalOr", LogicalOr),
-    LOGICAL("logicalXor", LogicalXor),
-    {"logicalNot", [](Operands& o) { return o.b.LogicalNot(o.bytes); }},
-    UNARY("abs", Abs),
-    UNARY("ceil", Ceil),
-    UNARY("cos", Cos),
-    UNARY("erf", Erf),
-    UNARY("exp", Exp),
-    UNARY("floor", Floor),
-    UNARY("identity", Identity),
-    UNARY("isInfinite", IsInfinite),
-    UNARY("isNaN", IsNaN),
-    UNARY("log", Log),
-    UNARY("neg", Neg),
-    UNARY("reciprocal", Reciprocal),
-    UNARY("roundEven", RoundEven),
-    UNARY("sign", Sign),
-    UNARY("sin", Sin),
-    UNARY("sqrt", Sqrt),
-    UNARY("tan", Tan),
-    UNARY("gelu", Gelu),
-    UNARY("hardSwish", HardSwish),
-    UNARY("relu", Relu),
-    UNARY("sigmoid", Sigmoid),
-    UNARY("softplus", Softplus),
-    UNARY("softsign", Softsign),
-    UNARY("tanh", Tanh),
-    {"clamp", [](Operands& o) { return o.b.Clamp(o.x, {.min_value = 0, .max_value = 6.5, .label = "l"}); }},
-    {"cast", [](Operands& o) { return o.b.Cast(o.x, DataType::kInt8); }},
-    {"where", [](Operands& o) { return o.b.Where(o.bytes, o.matrix, o.matrix); }},
-    {"elu", [](Operands& o) { return o.b.Elu(o.x, {.alpha = 2, .label = "l"}); }},
-    {"leakyRelu", [](Operands& o) { return o.b.LeakyRelu(o.x, {.alpha = 0.1, .label = "l"}); }},
-    {"hardSigmoid",
-     [](Operands& o) { return o.b.HardSigmoid(o.x, {.alpha = 0.1, .beta = 0.2, .label = "l"}); }},
-    {"linear", [](Operands& o) { return o.b.Linear(o.x, {.alpha = 0.1, .beta = 0.2, .label = "l"}); }},
-    {"softmax", [](Operands& o) { return o.b.Softmax(o.x, 1); }},
-    {"gemm",
-     [](Operands& o) {
-       return o.b.Gemm(
-           o.matrix, o.matrix,
-           {.c = o.matrix, .alpha = 2, .beta = 3, .a_transpose = true, .b_transpose = true, .label = "l"});
-     }},
-    {"conv2d",
-     [](Operands& o) {
-       return o.b.Conv2d(o.x, o.filter,
-                         {.bias = o.two,
-                          .padding = {1, 1, 1, 1},
-                          .strides = {2, 2},
-                          .dilations = {1, 1},
-                          .groups = 1,
-                          .input_layout = "nchw",
-                          .filter_layout = "oihw",
-                          .label = "l"});
-     }},
-    {"convTranspose2d",
-     [](Operands& o) {
-       return o.b.ConvTranspose2d(o.x, o.filter,
-                                  {.bias = o.two,
-                                   .padding = {0, 0, 0, 0},
-                                   .strides = {2, 2},
-                                   .dilations = {1, 1},
-                                   .output_padding = {1, 1},
-                                   .output_sizes = {8, 8},
-                                   .groups = 1,
-                                   .input_layout = "nchw",
-                                   .filter_layout = "iohw",
-                                   .label = "l"});
-     }},
-#define POOL(type, method)                                      \
-  {                                                             \
-    type, [](Operands& o) {                                     \
-      return o.b.method(o.x, {.window_dimensions = {2, 2},      \
-                              .padding = {0, 0, 0, 0},          \
-                              .strides = {2, 2},                \
-                              .dilations = {1, 1},              \
-                              .layout = "nchw",                 \
-                              .output_shape_rounding = "floor", \
-                              .output_sizes = {2, 2},           \
-                              .label = "l"});                   \
-    }                                                           \
-  }
-    POOL("averagePool2d", AveragePool2d),
-    POOL("l2Pool2d", L2Pool2d),
-    POOL("maxPool2d", MaxPool2d),
-    {"batchNormalization",
-     [](Operands& o) {
-       return o.b.BatchNormalization(
-           o.x, o.two, o.two, {.scale = o.two, .bias = o.two, .axis = 1, .epsilon = 1e-3, .label = "l"});
-     }},
-    {"instanceNormalization",
-     [](Operands& o) {
-       return o.b.InstanceNormalization(
-           o.x, {.scale = o.two, .bias = o.two, .epsilon = 1e-3, .layout = "nchw", .label = "l"});
-     }},
-    {"layerNormalization",
-     [](Operands& o) {
-       return o.b.LayerNormalization(
-           o.x, {.scale = o.two, .bias = o.two, .axes = {{1}}, .epsilon = 1e-3, .label = "l"});
-     }},
-    REDUCTION("reduceL1", ReduceL1),
-    REDUCTION("reduceL2", ReduceL2),
-    REDUCTION("reduceLogSum", ReduceLogSum),
-    REDUCTION("reduceLogSumExp", ReduceLogSumExp),
-    REDUCTION("reduceMax", ReduceMax),
-    REDUCTION("reduceMean", ReduceMean),
-    REDUCTION("reduceMin", ReduceMin),
-    REDUCTION("reduceProduct", ReduceProduct),
-    REDUCTION("reduceSum", ReduceSum),
-    REDUCTION("reduceSumSquare", ReduceSumSquare),
-    {"reshape",
-     [](Operands& o) {
-       return o.b.Reshape(o.x, {2, 16});
-     }},
-    {"expand",
-     [](Operands& o) {
-       return o.b.Expand(o.x, {3, 2, 4, 4});
-     }},
-    {"transpose",
-     [](Operands& o) {
-       return o.b.Transpose(o.x, {.permutation = {{0, 2, 3, 1}}, .label = "l"});
-     }},
-    {"concat",
-     [](Operands& o) {
-       return o.b.Concat({o.x, o.x, o.x}, 1);
-     }},
-    {"gather", [](Operands& o) { return o.b.Gather(o.x, o.index, {.axis = 2, .label = "l"}); }},
-    {"pad",
-     [](Operands& o) {
-       return o.b.Pad(o.matrix, {1, 0}, {0, 1}, {.mode = "constant", .value = 1.5, .label = "l"});
-     }},
-    {"slice",
-     [](Operands& o) {
-       return o.b.Slice(o.matrix, {1, 1}, {3, 2}, {.strides = {2, 1}, .label = "l"});
-     }},
-    {"split",
-     [](Operands& o) {
-       auto sizes = Operands::First(o.b.Split(o.x, {1, 3}, {.axis = 2, .label = "l"}));
-       if (!sizes.ok()) return sizes;
-       return Operands::First(o.b.Split(o.x, 2, {.axis = 2, .label = "l"}));
-     }},
-};
-
-TEST_CASE("Every operation of the table has a method, and every method's options are the table's",
-          "[builder]") {
-  for (const OpSchema& schema : AllOps()) {
-    const std::string type(schema.type);
-    CAPTURE(type);
-    const auto method = kMethods.find(type);
-    REQUIRE(method != kMethods.end());
-    Operands operands;
-    const MaybeOperand y = method->second(operands);
+TEST_CASE("Constants of packed types hold two elements to a byte", "[builder]") {
+  const std::byte bytes[] = {std::byte{0x21}, std::byte{0x0f}};
+  for (DataType type : {DataType::kInt4, DataType::kUint4}) {
+    GraphBuilder b;
+    CAPTURE(DataTypeName(type));
+    auto odd = b.ConstantCopy({type, {3}}, bytes);
+    REQUIRE(odd.ok());
+    CHECK(odd->descriptor().ToString() == std::string(DataTypeName(type)) + "[3]");
+    CHECK(b.ConstantCopy({type, {2, 2}}, bytes).ok());
+    const std::string name(DataTypeName(type));
+    CHECK(Message(b.ConstantCopy({type, {5}}, bytes).status()) ==
+          "constant " + name + "[5]: 2 bytes; expected 3");
+    CHECK(Message(b.ConstantCopy({type, {2}}, bytes).status()) ==
+          "constant " + name + "[2]: 2 bytes; expected 1");
+    auto y = b.DequantizeLinear(odd, b.Constant<float>({1}, {0.5f}), b.ConstantCopy({type, {1}}, {bytes, 1}));
     REQUIRE(y.status() == absl::OkStatus());
-    const auto graph = operands.b.Finish({{"y", y}});
-    REQUIRE(graph.status() == absl::OkStatus());
-    const modeld::Operation& operation = graph->operations.back();
-    CHECK(operation.type == type);
-    for (const AttributeSchema& attribute : schema.attributes) {
-      CAPTURE(std::string(attribute.name));
-      CHECK(operation.attributes.count(attribute.name) == 1);
-    }
+    CHECK(y->descriptor().ToString() == "float32[3]");
+    auto graph = b.Finish({{"y", y}});
+    REQUIRE(graph.ok());
+    CHECK(graph->operands[0].bytes.size() == 2);
   }
-  CHECK(kMethods.size() == AllOps().size());
+  GraphBuilder b;
+  CHECK(b.Constant(DataType::kInt4, -8).ok());
+  CHECK(b.Constant(DataType::kUint4, 15).ok());
+  CHECK(Message(b.Constant(DataType::kInt4, 8).status()) == "constant: 8 is no value of int4");
+  CHECK(Message(b.Constant(DataType::kUint4, -1).status()) == "constant: -1 is no value of uint4");
+}
+
+TEST_CASE("Operations with several outputs give them in WebNN's order", "[builder]") {
+  GraphBuilder b;
+  const auto constant = [&](Shape shape) {
+    const TensorDescriptor descriptor{kF32, shape};
+    return b.Constant<float>(shape, std::vector<float>(descriptor.ElementCount()));
+  };
+  auto x = b.Input("x", {kF32, {5, 2, 3}});
+  auto lstm = b.Lstm(x, constant({2, 16, 3}), constant({2, 16, 4}), 5, 4,
+                     {.return_sequence = true, .direction = "both"});
+  REQUIRE(lstm.status() == absl::OkStatus());
+  REQUIRE(lstm->size() == 3);
+  CHECK((*lstm)[1].shape() == Shape{2, 2, 4});
+  CHECK((*lstm)[2].shape() == Shape{5, 2, 2, 4});
+  auto gru = b.Gru(x, constant({1, 12, 3}), constant({1, 12, 4}), 5, 4);
+  REQUIRE(gru.status() == absl::OkStatus());
+  REQUIRE(gru->size() == 1);
+  auto wrong = b.Gru(x, constant({1, 12, 3}), constant({1, 12, 4}), 6, 4, {.label = "encoder"});
+  CHECK(Message(wrong.status()) == "gru \"encoder\": steps is 6, but input has 5");
+  CHECK(b.Gru(x, wrong.status(), x, 5, 4).status() == wrong.status());
+}
+
+TEST_CASE("A body keeps all its inputs, in order and without names", "[builder]") {
+  GraphBuilder inner;
+  auto unused = inner.Input("unused", {kF32, {7}});
+  auto a = inner.Input("a", {kF32, {2}});
+  auto body = inner.FinishBody({inner.Relu(a), inner.Neg(a)});
+  REQUIRE(body.ok());
+  REQUIRE(body->inputs.size() == 2);
+  CHECK(body->operand(body->inputs[0]).name.empty());
+  CHECK(body->descriptor(body->inputs[0]).shape == Shape{7});
+  CHECK(inner.Relu(a).status().code() == absl::StatusCode::kFailedPrecondition);
+  CHECK(inner.FinishBody({a}).status().code() == absl::StatusCode::kFailedPrecondition);
+
+  GraphBuilder b;
+  auto x = b.Input("x", {kF32, {2}});
+  auto seven = b.Constant<float>({7}, std::vector<float>(7));
+  auto both = b.Composite({seven, x}, "acme.Both", *body, {{"heads", int64_t{4}}}, "both");
+  REQUIRE(both.status() == absl::OkStatus());
+  REQUIRE(both->size() == 2);
+  CHECK((*both)[1].shape() == Shape{2});
+  CHECK_THAT(Message(b.Composite({x, x}, "acme.Both", *body, {}, "both").status()),
+             StartsWith("composite \"both\": inputs[0] is float32[2], expected float32[7]"));
+  CHECK_THAT(Message(b.Composite({seven, x}, "", *body, {}, "both").status()),
+             StartsWith("composite \"both\": name "));
+  auto graph = b.Finish({{"y", (*both)[1]}});
+  REQUIRE(graph.status() == absl::OkStatus());
+  CHECK(graph->operations[0].attributes.count("heads") == 1);
+
+  GraphBuilder other;
+  CHECK(Message(other.FinishBody({x}).status()) == "output 0: its operand is another builder's");
+  GraphBuilder failing;
+  auto error = failing.Softmax(failing.Input("x", {kF32, {2}}), 3);
+  CHECK(failing.FinishBody({error}).status() == error.status());
 }
 
 }  // namespace

@@ -23,6 +23,7 @@
 #include "client/cpp/model_cache.h"        // IWYU pragma: export
 #include "client/cpp/operation_options.h"  // IWYU pragma: export
 #include "client/cpp/options.h"            // IWYU pragma: export
+#include "client/cpp/recurrent_options.h"  // IWYU pragma: export
 #include "client/cpp/status.h"             // IWYU pragma: export
 #include "client/cpp/tensor.h"             // IWYU pragma: export
 #include "engine/graph/canonical.h"        // IWYU pragma: export

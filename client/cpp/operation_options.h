@@ -214,7 +214,67 @@ struct TransposeOptions {
   }
 };
 
-// Of gather and split.
+// `output_data_type`: int32 or int64.
+struct ArgMinMaxOptions {
+  std::optional<bool> keep_dimensions = {};
+  std::optional<DataType> output_data_type = {};
+  std::string label = {};
+  template <typename F>
+  void Visit(F&& f) const {
+    f("keepDimensions", keep_dimensions);
+    f("outputDataType", output_data_type);
+  }
+};
+
+struct CumulativeSumOptions {
+  std::optional<bool> exclusive = {};
+  std::optional<bool> reversed = {};
+  std::string label = {};
+  template <typename F>
+  void Visit(F&& f) const {
+    f("exclusive", exclusive);
+    f("reversed", reversed);
+  }
+};
+
+// `sizes`, where set, wins over `scales`; both are in the order of `axes`.
+struct Resample2dOptions {
+  std::string mode = {};
+  std::vector<double> scales = {};
+  Uints sizes = {};
+  Uints axes = {};
+  std::string label = {};
+  template <typename F>
+  void Visit(F&& f) const {
+    f("mode", mode);
+    f("scales", scales);
+    f("sizes", sizes);
+    f("axes", axes);
+  }
+};
+
+// `axes` not set: all; an empty list: none.
+struct ReverseOptions {
+  std::optional<Uints> axes = {};
+  std::string label = {};
+  template <typename F>
+  void Visit(F&& f) const {
+    f("axes", axes);
+  }
+};
+
+struct TriangularOptions {
+  std::optional<bool> upper = {};
+  std::optional<int32_t> diagonal = {};
+  std::string label = {};
+  template <typename F>
+  void Visit(F&& f) const {
+    f("upper", upper);
+    f("diagonal", diagonal);
+  }
+};
+
+// Of gather, gatherElements, scatterElements and split.
 struct AxisOptions {
   std::optional<uint32_t> axis = {};
   std::string label = {};
