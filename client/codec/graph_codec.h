@@ -16,7 +16,8 @@ namespace modeld {
 
 // All functions are pure and thread-safe. Decoders accept anything that protobuf parsed, however hostile, and
 // give INVALID_ARGUMENT with a message that begins with the field's path: `graph.operations[3].inputs[0]:
-// ...`. They do not recurse and take memory only in proportion to what the message really holds.
+// ...`. They recurse no deeper than bodies of composites may be nested, and take memory only in proportion to
+// what the message really holds.
 
 // The most attributes that one operation may set; the widest operation of WebNN has about a dozen.
 inline constexpr int kMaxAttributes = 64;

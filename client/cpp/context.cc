@@ -2,6 +2,7 @@
 
 #include "base/status.h"
 #include "client/codec/graph_codec.h"
+#include "client/codec/support_limits_codec.h"
 #include "client/cpp/handles.h"
 
 namespace modeld::client {
@@ -47,6 +48,15 @@ void Context::CreateTensorAsync(const TensorDescriptor& descriptor,
                                   done = std::move(done)](absl::StatusOr<v1::CreateTensorResponse> response) {
                      done(TensorOf(handle, descriptor, response));
                    }));
+}
+
+absl::StatusOr<modeld::OpSupportLimits> Context::OpSupportLimits(const CallOptions& options) const {
+  v1::GetOpSupportLimitsRequest request;
+  request.set_context_id(handle_->id);
+  const internal::Caller& caller = handle_->caller;
+  MODELD_ASSIGN_OR_RETURN(const auto response,
+                          caller.Call(internal::kGetOpSupportLimits, request, caller.Scope(options)));
+  return DecodeOpSupportLimits(response);
 }
 
 absl::StatusOr<Graph> Context::BuildGraph(const modeld::Graph& graph, const BuildOptions& options) const {

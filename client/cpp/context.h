@@ -12,6 +12,7 @@
 #include "client/cpp/tensor.h"
 #include "engine/graph/graph.h"
 #include "engine/graph/limits.h"
+#include "engine/ops/support_limits.h"
 
 namespace modeld::client {
 
@@ -44,6 +45,9 @@ class Context {
   // As BuildGraph; returns at once. `done` and the progress are called from a thread of the library's.
   void BuildGraphAsync(modeld::Graph graph, std::function<void(absl::StatusOr<Graph>)> done,
                        const BuildOptions& options = {}) const;
+
+  // Which types and ranks each operand of each operation may have here: WebNN's opSupportLimits.
+  absl::StatusOr<modeld::OpSupportLimits> OpSupportLimits(const CallOptions& options = {}) const;
 
   // What the daemon bounds graphs by.
   const GraphLimits& limits() const;

@@ -41,6 +41,8 @@ GraphLimits LimitsOf(const v1::Capabilities& capabilities) {
   set(limits.max_operands, capabilities.max_operands());
   set(limits.max_operations, capabilities.max_operations());
   set(limits.max_bindings, capabilities.max_bindings());
+  set(limits.max_composite_depth, capabilities.max_composite_depth());
+  set(limits.max_recurrent_steps, capabilities.max_recurrent_steps());
   set(limits.max_string_bytes, capabilities.max_string_bytes());
   set(limits.max_list_elements, capabilities.max_list_elements());
   return limits;

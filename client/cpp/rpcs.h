@@ -25,6 +25,7 @@ struct Rpc {
 inline constexpr Rpc<v1::GetCapabilitiesRequest, v1::Capabilities> kGetCapabilities{
     "/modeld.v1.ContextService/GetCapabilities"};
 MODELD_RPC(ContextService, CreateContext);
+MODELD_RPC(ContextService, GetOpSupportLimits);
 MODELD_RPC(ContextService, DestroyContext);
 MODELD_RPC(ContextService, CreateTensor);
 MODELD_RPC(ContextService, DestroyTensor);

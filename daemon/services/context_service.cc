@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "client/codec/graph_codec.h"
+#include "client/codec/support_limits_codec.h"
 #include "daemon/services/errors.h"
 #include "daemon/services/rpc.h"
 #include "daemon/services/tensor_io.h"
@@ -52,6 +53,8 @@ void FillCapabilities(const ServiceLimits& limits, const DaemonInfo& info, v1::C
   out.set_max_list_elements(limits.graph.max_list_elements);
   out.set_max_bindings(limits.graph.max_bindings);
   out.set_max_calls(limits.max_calls);
+  out.set_max_composite_depth(limits.graph.max_composite_depth);
+  out.set_max_recurrent_steps(limits.graph.max_recurrent_steps);
 }
 
 }  // namespace
@@ -76,6 +79,19 @@ grpc::Status ContextService::CreateContext(grpc::ServerContext* context,
     response->set_context_id(made->id);
     return absl::OkStatus();
   });
+}
+
+grpc::Status ContextService::GetOpSupportLimits(grpc::ServerContext* context,
+                                                const v1::GetOpSupportLimitsRequest* request,
+                                                v1::GetOpSupportLimitsResponse* response) {
+  return Serve(
+      gate_, kClient, *context, "ContextService/GetOpSupportLimits", [&](Call& call) -> absl::Status {
+        MODELD_ASSIGN_OR_RETURN(const auto found,
+                                call.objects().FindContext(call.partition(), request->context_id()));
+        *response =
+            EncodeOpSupportLimits(SupportLimitsOf(found->backend.Describe().data_types, limits_.graph));
+        return absl::OkStatus();
+      });
 }
 
 grpc::Status ContextService::DestroyContext(grpc::ServerContext* context,

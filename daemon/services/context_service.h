@@ -22,6 +22,8 @@ class ContextService final : public v1::ContextService::Service {
                                v1::Capabilities*) override;
   grpc::Status CreateContext(grpc::ServerContext*, const v1::CreateContextRequest*,
                              v1::CreateContextResponse*) override;
+  grpc::Status GetOpSupportLimits(grpc::ServerContext*, const v1::GetOpSupportLimitsRequest*,
+                                  v1::GetOpSupportLimitsResponse*) override;
   grpc::Status DestroyContext(grpc::ServerContext*, const v1::DestroyContextRequest*,
                               v1::DestroyContextResponse*) override;
   grpc::Status CreateTensor(grpc::ServerContext*, const v1::CreateTensorRequest*,

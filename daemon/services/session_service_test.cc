@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "client/codec/support_limits_codec.h"
 #include "daemon/services/call_context.h"
 #include "daemon/services/test_daemon.h"
 
@@ -105,6 +106,25 @@ TEST_CASE("a session's contexts, graphs, tensors and bytes are bounded, and free
   // Another session has its own.
   const TestClient other = daemon.App();
   other.MakeTensor(other.MakeContext(), {DataType::kUint8, {100}});
+}
+
+TEST_CASE("a context tells what each operation supports, an unknown one tells nothing") {
+  TestFolder folder;
+  TestDaemon daemon(folder.path());
+  const TestClient client = daemon.App();
+  CallContext call;
+  v1::GetOpSupportLimitsRequest request;
+  v1::GetOpSupportLimitsResponse response;
+  request.set_context_id(client.MakeContext());
+  REQUIRE(client.contexts->GetOpSupportLimits(&call, request, &response).ok());
+  const OpSupportLimits limits = DecodeOpSupportLimits(response);
+  const OpSupportLimits expected = SupportLimitsOf({}, {});
+  REQUIRE(limits.operations.size() == expected.operations.size());
+  CHECK(EncodeOpSupportLimits(expected).SerializeAsString() == response.SerializeAsString());
+  request.set_context_id(request.context_id() + 1);
+  CallContext second;
+  CHECK(client.contexts->GetOpSupportLimits(&second, request, &response).error_code() ==
+        grpc::StatusCode::NOT_FOUND);
 }
 
 TEST_CASE("all that a session held goes with its connection") {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "engine/core/core_graph.h"
@@ -21,6 +22,8 @@ struct DeviceDescription {
   std::string description;
   // Everything that makes a compiled program valid here and not elsewhere: instruction set, library version.
   std::string fingerprint;
+  // The element types that it computes with. Empty: all.
+  std::vector<DataType> data_types = {};
 };
 
 // A context's wishes that change what is compiled.

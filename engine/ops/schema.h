@@ -26,12 +26,13 @@ class TypeSet {
  public:
   constexpr TypeSet() = default;
   constexpr TypeSet(std::initializer_list<DataType> types) {
-    for (DataType type : types) bits_ |= 1u << static_cast<uint32_t>(type);
+    for (DataType type : types) Add(type);
   }
   constexpr bool Contains(DataType type) const {
     return static_cast<uint32_t>(type) < 32 && (bits_ >> static_cast<uint32_t>(type) & 1) != 0;
   }
   constexpr bool empty() const { return bits_ == 0; }
+  constexpr void Add(DataType type) { bits_ |= 1u << static_cast<uint32_t>(type); }
   // "float32, float16", in the order of the enumerators.
   std::string ToString() const;
 
