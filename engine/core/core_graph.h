@@ -108,7 +108,8 @@ struct Convolution {
 
 // Windowed reduction of [N, C, H, W] -> [N, C, OH, OW]. Padding never takes part: kAverage divides by the
 // number of elements really covered, kMax ignores it, kL2 adds nothing for it. A window may overhang the end
-// (ceil sizes); one that covers no element at all gives 0.
+// (ceil sizes); one that covers no element at all gives 0. Of integers, kAverage is the quotient of the exact
+// sum, truncated toward zero, and kL2 the root in double precision, truncated and saturated.
 enum class PoolFunction : uint8_t { kAverage, kMax, kL2 };
 struct Pool {
   PoolFunction function;

@@ -43,10 +43,6 @@ struct Types {
   }
   std::span<const DataType> operator()(const Contraction&) const { return kFloats; }
   std::span<const DataType> operator()(const Convolution&) const { return kFloats; }
-  std::span<const DataType> operator()(const Pool& op) const {
-    if (op.function == PoolFunction::kMax) return kAll;
-    return kFloats;
-  }
   std::span<const DataType> operator()(const Scan&) const { return kFloatsAndWide; }
   std::span<const DataType> operator()(const Cast&) const { return kMovable; }
   std::span<const DataType> operator()(const Reshape&) const { return kMovable; }

@@ -219,7 +219,7 @@ TEST_CASE("other spellings of the same numbers and orders are refused") {
   const std::string nan("\0\1\1a\0\0\1\1f\2\1\0\0\0\0\0\xf8\x7f\0\0", 20);
   CHECK(message(nan).find("NaN") != std::string::npos);
   CHECK(message(std::string("\0\1\1a\0\0\1\1f\0\2\0\0", 13)).find("boolean") != std::string::npos);
-  CHECK(message(std::string("\1\1a\x09\0", 5)).find("data type 9") != std::string::npos);
+  CHECK(message(std::string("\1\1a\x0b\0", 5)).find("data type 11") != std::string::npos);
   CHECK(std::string(DecodeCanonical(std::string("modeld\0\2", 8), {}).status().message())
             .find("known version") != std::string::npos);
 }

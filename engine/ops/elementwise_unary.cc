@@ -1,4 +1,6 @@
 // Functions of one element: abs to tan, identity, cast, clamp.
+#include <array>
+#include <charconv>
 #include <limits>
 
 #include "absl/numeric/int128.h"
@@ -22,6 +24,13 @@ OpSchema Row(absl::string_view type, TypeSet types, absl::string_view formula) {
           .formula = formula,
           .infer = SameAsInput,
           .decompose = DecomposeUnary<kFunction>};
+}
+
+// Of unsigned integers: min(x, 1)
+Values DecomposeSign(DecomposeContext& c) {
+  const DataType type = c.b.type(c.input());
+  if (!IsFloat(type) && !IsSignedInteger(type)) return {c.b.MinScalar(c.input(), 1)};
+  return {c.b.Apply(core::UnaryFunction::kSign, c.input())};
 }
 
 // Moves nothing.
@@ -48,8 +57,13 @@ bool IsGreater(const AttributeValue& a, const AttributeValue& b) {
   return exact(a) > exact(b);
 }
 
+// Of a float, the shortest text that tells it from every other float.
 std::string NumberText(const AttributeValue& value) {
-  if (const auto* number = std::get_if<double>(&value)) return absl::StrCat(*number);
+  if (const auto* number = std::get_if<double>(&value)) {
+    std::array<char, 32> text;
+    const auto end = std::to_chars(text.data(), text.data() + text.size(), static_cast<float>(*number)).ptr;
+    return std::string(text.data(), end);
+  }
   if (const auto* number = std::get_if<int64_t>(&value)) return absl::StrCat(*number);
   return std::get<std::string>(value);
 }
@@ -93,17 +107,22 @@ std::vector<OpSchema> ElementwiseUnaryOps() {
       Row<U::kReciprocal>("reciprocal", kFloatTypes, "1 / x"),
       Row<U::kRoundEven>("roundEven", kFloatTypes, "nearest integer, halves to even"),
       Row<U::kSin>("sin", kFloatTypes, "sin(x)"),
-      Row<U::kSign>("sign", kSignedTypes, "-1, 0 or 1"),
+      {.type = "sign",
+       .operands = {{.name = "input"}},
+       .formula = "-1, 0 or 1",
+       .infer = SameAsInput,
+       .decompose = DecomposeSign},
       Row<U::kSqrt>("sqrt", kFloatTypes, "square root of x"),
       Row<U::kTan>("tan", kFloatTypes, "tan(x)"),
       {.type = "identity",
-       .operands = {{.name = "input"}},
+       .operands = {{.name = "input", .types = kMovableTypes}},
        .formula = "x",
        .infer = SameAsInput,
        .decompose = DecomposeIdentity},
       {.type = "cast",
-       .operands = {{.name = "input"}},
-       .attributes = {{.name = "dataType", .kind = AttributeKind::kDataType, .required = true}},
+       .operands = {{.name = "input", .types = kMovableTypes}},
+       .attributes =
+           {{.name = "dataType", .kind = AttributeKind::kDataType, .required = true, .types = kMovableTypes}},
        .formula = "x as dataType",
        .infer = InferCast,
        .decompose = DecomposeCast},

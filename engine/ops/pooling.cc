@@ -1,4 +1,4 @@
-// averagePool2d, l2Pool2d, maxPool2d.
+// averagePool2d, l2Pool2d, maxPool2d. Of integers, the mean and the root are truncated.
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "engine/ops/families.h"
@@ -81,8 +81,8 @@ OpSchema Row(absl::string_view type, TypeSet types, absl::string_view formula) {
 std::vector<OpSchema> PoolingOps() {
   using P = core::PoolFunction;
   return {
-      Row<P::kAverage>("averagePool2d", kFloatTypes, "mean over the window's elements, padding left out"),
-      Row<P::kL2>("l2Pool2d", kFloatTypes, "square root of the window's sum of squares"),
+      Row<P::kAverage>("averagePool2d", kAnyType, "mean over the window's elements, padding left out"),
+      Row<P::kL2>("l2Pool2d", kAnyType, "square root of the window's sum of squares"),
       Row<P::kMax>("maxPool2d", kAnyType, "greatest element of the window"),
   };
 }

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "engine/ops/op_cases.h"
+#include "engine/ops/run_op.h"
 #include "engine/ops/test_graph.h"
 
 namespace modeld {
@@ -184,8 +185,32 @@ TEST_CASE("pooling computes sizes and checks its options") {
   }
   RunCases({
       {"maxPool2d", {U8({1, 1, 2, 2})}, "uint8[1,1,1,1]"},
-      {"averagePool2d", {U8({1, 1, 2, 2})}, "! input has data type uint8, expected float32, float16"},
+      {"averagePool2d", {U8({1, 1, 2, 2})}, "uint8[1,1,1,1]"},
+      {"l2Pool2d", {{DataType::kUint64, {1, 1, 2, 2}}}, "uint64[1,1,1,1]"},
+      {"l2Pool2d",
+       {{DataType::kInt4, {1, 1, 2, 2}}},
+       "! input has data type int4, expected float32, float16, int32, uint32, int64, uint64, int8, uint8"},
   });
+}
+
+TEST_CASE("pooling of integers truncates the exact mean and the root, which saturates") {
+  const auto pooled = [](const char* type, DataType data_type, const std::vector<double>& values) {
+    const auto width = static_cast<uint32_t>(values.size());
+    return testing::ValuesOf(RunOp(type, {testing::TensorOf(data_type, {1, 1, 1, width}, values)})[0])[0];
+  };
+  CHECK(pooled("averagePool2d", DataType::kInt8, {-1, -2, -2}) == -1);
+  CHECK(pooled("averagePool2d", DataType::kInt8, {127, 127, 126}) == 126);
+  CHECK(pooled("averagePool2d", DataType::kUint8, {255, 255, 254}) == 254);
+  CHECK(pooled("averagePool2d", DataType::kInt32, {2147483647, 2147483645, 1}) == 1431655764);
+  CHECK(pooled("averagePool2d", DataType::kUint32, {4294967295, 4294967295}) == 4294967295);
+  CHECK(pooled("averagePool2d", DataType::kUint64, {0x1p63, 0x1p63}) == 0x1p63);
+  CHECK(pooled("averagePool2d", DataType::kInt64, {-0x1p63, -0x1p62}) == -0x1.8p62);
+  CHECK(pooled("l2Pool2d", DataType::kUint8, {3, 4}) == 5);
+  CHECK(pooled("l2Pool2d", DataType::kUint8, {3, 5}) == 5);
+  CHECK(pooled("l2Pool2d", DataType::kInt8, {-128, 127}) == 127);
+  CHECK(pooled("l2Pool2d", DataType::kUint8, {255, 255}) == 255);
+  CHECK(pooled("l2Pool2d", DataType::kInt32, {-2147483648.0, 0}) == 2147483647);
+  CHECK(pooled("maxPool2d", DataType::kInt64, {-5, -7}) == -5);
 }
 
 TEST_CASE("windows decompose into the core's layouts") {

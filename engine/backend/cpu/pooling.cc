@@ -1,4 +1,4 @@
-// Pooling, the maximum for all types, channels-last or row-major. oneDNN's pooling is no faster here and its
+// Pooling of all types, channels-last or row-major. oneDNN's pooling is no faster here and its
 // maximum skips NaN.
 #include <algorithm>
 #include <array>
@@ -48,8 +48,12 @@ template <typename T, PoolFunction kFunction>
 struct Pooler {
   using Value = Compute<T>;
   static constexpr bool kIsFloat = std::is_floating_point_v<Value>;
-  static_assert(kIsFloat || kFunction == PoolFunction::kMax);
-  using Accumulator = Value;
+  // The sum of a window of integers is exact: 2^31 of them fit.
+  using Exact = std::conditional_t<sizeof(Value) == 8, __int128,
+                                   std::conditional_t<std::is_signed_v<Value>, int64_t, uint64_t>>;
+  using OfInteger = std::conditional_t<kFunction == PoolFunction::kAverage, Exact,
+                                       std::conditional_t<kFunction == PoolFunction::kL2, double, Value>>;
+  using Accumulator = std::conditional_t<kIsFloat, Value, OfInteger>;
 
   static constexpr Accumulator Start() {
     if constexpr (kFunction != PoolFunction::kMax) return 0;
@@ -72,7 +76,14 @@ struct Pooler {
     if constexpr (kFunction == PoolFunction::kAverage) {
       return Store<T>(static_cast<Value>(a / static_cast<Accumulator>(count)));
     } else if constexpr (kFunction == PoolFunction::kL2) {
-      return Store<T>(static_cast<Value>(std::sqrt(a)));
+      const Accumulator root = std::sqrt(a);
+      if constexpr (kIsFloat) {
+        return Store<T>(root);
+      } else {
+        // One past the greatest value, which is exact as a double.
+        const double end = std::ldexp(1.0, std::numeric_limits<T>::digits);
+        return root < end ? static_cast<T>(root) : std::numeric_limits<T>::max();
+      }
     } else {
       return Store<T>(a);
     }
@@ -154,14 +165,13 @@ absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Pool& op
   std::unique_ptr<const Kernel> kernel =
       DispatchType(emitter.type(input), [&](auto tag) -> std::unique_ptr<const Kernel> {
         using T = typename decltype(tag)::type;
-        // The core set averages floats only.
-        if constexpr (std::is_floating_point_v<Compute<T>>) {
-          if (op.function == PoolFunction::kAverage) {
+        switch (op.function) {
+          case PoolFunction::kAverage:
             return MakePoolKernel<Pooler<T, PoolFunction::kAverage>, T>(plan, emitter.threads());
-          }
-          if (op.function == PoolFunction::kL2) {
+          case PoolFunction::kL2:
             return MakePoolKernel<Pooler<T, PoolFunction::kL2>, T>(plan, emitter.threads());
-          }
+          case PoolFunction::kMax:
+            break;
         }
         return MakePoolKernel<Pooler<T, PoolFunction::kMax>, T>(plan, emitter.threads());
       });

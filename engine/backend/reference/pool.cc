@@ -31,6 +31,10 @@ struct Axis {
   int64_t Position(int64_t x, int64_t tap) const { return x * stride + tap * dilation - before; }
 };
 
+// A window's sum: of integers exact, as 2^31 of them fit.
+template <typename T>
+using Sum = std::conditional_t<kIsFloat<T>, double, __int128>;
+
 // Combines the elements of one window.
 template <typename T>
 class Accumulator {
@@ -43,9 +47,10 @@ class Accumulator {
       bool is_nan = false;
       if constexpr (kIsFloat<T>) is_nan = std::isnan(x);
       if (count_ == 1 || x > max_ || is_nan) max_ = x;
+    } else if (function_ == PoolFunction::kL2) {
+      squares_ += static_cast<double>(x) * static_cast<double>(x);
     } else {
-      const auto value = static_cast<double>(x);
-      sum_ += function_ == PoolFunction::kL2 ? value * value : value;
+      sum_ += x;
     }
   }
 
@@ -55,9 +60,9 @@ class Accumulator {
       case PoolFunction::kMax:
         return Convert<T>(max_);
       case PoolFunction::kAverage:
-        return Convert<T>(sum_ / static_cast<double>(count_));
+        return static_cast<T>(sum_ / static_cast<Sum<T>>(count_));
       case PoolFunction::kL2:
-        return Convert<T>(std::sqrt(sum_));
+        return Convert<T>(std::sqrt(squares_));
     }
     return 0;
   }
@@ -65,7 +70,8 @@ class Accumulator {
  private:
   const PoolFunction function_;
   uint64_t count_ = 0;
-  double sum_ = 0;
+  Sum<T> sum_ = 0;
+  double squares_ = 0;
   Wide<T> max_ = 0;
 };
 

@@ -104,6 +104,20 @@ TEST_CASE("a pool's dilation leaves elements out, and integers can be pooled by 
          {DataType::kInt8, {1, 1, 1, 1}}, {-5});
 }
 
+TEST_CASE("a pool of integers truncates the exact mean and the root, which saturates") {
+  const auto pool = [](PoolFunction function, DataType type, const std::vector<double>& values,
+                       double expected) {
+    const auto width = static_cast<uint32_t>(values.size());
+    Expect(Pool{.function = function, .window = {1, width}}, {TensorOf(type, {1, 1, 1, width}, values)},
+           {type, {1, 1, 1, 1}}, {expected});
+  };
+  pool(PoolFunction::kAverage, DataType::kInt8, {-1, -2, -2}, -1);
+  pool(PoolFunction::kAverage, DataType::kUint32, {4294967295, 4294967295}, 4294967295);
+  pool(PoolFunction::kAverage, DataType::kInt64, {-0x1p63, -0x1p63, -0x1p63}, -0x1p63);
+  pool(PoolFunction::kL2, DataType::kUint8, {3, 5}, 5);
+  pool(PoolFunction::kL2, DataType::kInt8, {-128, 127}, 127);
+}
+
 TEST_CASE("a window far larger than the input takes no longer than the input") {
   const uint32_t huge = 1u << 31;
   Expect(Pool{.function = PoolFunction::kAverage, .window = {huge, huge}, .padding = {huge, 0, huge, 0}},
