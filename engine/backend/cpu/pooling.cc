@@ -1,5 +1,5 @@
-// Pooling of all types, channels-last or row-major. oneDNN's pooling is no faster here and its
-// maximum skips NaN.
+// Pooling of all types, channels-last or row-major. oneDNN's pooling is no faster here and its maximum skips
+// NaN.
 #include <algorithm>
 #include <array>
 #include <cmath>
