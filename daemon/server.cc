@@ -118,12 +118,14 @@ ServicesOptions Server::MakeServicesOptions() {
                           .sessions = sessions_,
                           .backends = {},
                           .clock = clock_,
-                          .config = [this] {
-                            std::vector<ConfigSetting> settings;
-                            for (const SettingInForce& s : loaded_.settings)
-                              settings.push_back({s.name, s.value, s.origin});
-                            return settings;
-                          }};
+                          .config =
+                              [this] {
+                                std::vector<ConfigSetting> settings;
+                                for (const SettingInForce& s : loaded_.settings)
+                                  settings.push_back({s.name, s.value, s.origin});
+                                return settings;
+                              },
+                          .compile = loaded_.config.compile};
   for (const auto& backend : backends_) options.backends.push_back(backend.get());
   return options;
 }

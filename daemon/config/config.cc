@@ -81,6 +81,8 @@ absl::string_view KindName(SettingKind kind) {
       return "WORD";
     case SettingKind::kPath:
       return "PATH";
+    case SettingKind::kSwitch:
+      return "true|false";
     case SettingKind::kCount:
       return "NUMBER";
     case SettingKind::kBytes:

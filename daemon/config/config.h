@@ -14,6 +14,7 @@
 #include "daemon/services/limits.h"
 #include "daemon/session/peer_identity.h"
 #include "daemon/session/session_table.h"
+#include "engine/backend/backend.h"
 #include "storage/store_types.h"
 
 namespace modeld {
@@ -31,6 +32,8 @@ struct Config {
   ServiceLimits limits;
   // The device of contexts that name none; empty: the best.
   std::string device;
+  // What every context's programs are compiled with; its number of threads is the context's.
+  CompileOptions compile;
   // Ten minutes where systemd starts the daemon on demand (LISTEN_FDS).
   absl::Duration idle_exit = absl::InfiniteDuration();
   absl::Duration shutdown_grace = absl::Seconds(10);

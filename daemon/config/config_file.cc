@@ -17,7 +17,8 @@ absl::Status WrongLine(const toml::source_region& where, absl::string_view messa
 absl::StatusOr<std::string> ReadScalar(const toml::node& node, absl::string_view name) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* number = node.as_integer()) return absl::StrCat(number->get());
-  return WrongLine(node.source(), absl::StrCat(name, " is neither a text nor a whole number"));
+  if (const auto* yes = node.as_boolean()) return std::string(yes->get() ? "true" : "false");
+  return WrongLine(node.source(), absl::StrCat(name, " is neither a text, a whole number, true nor false"));
 }
 
 absl::StatusOr<FileValue> ReadValue(const toml::node& node, absl::string_view name) {

@@ -145,6 +145,9 @@ TEST_CASE("Every setting can be given as flag, variable and in the file, and is 
       case SettingKind::kPath:
         value = "/some/where";
         break;
+      case SettingKind::kSwitch:
+        value = "false";
+        break;
       case SettingKind::kCount:
         value = "17";
         break;
@@ -176,6 +179,20 @@ TEST_CASE("Every setting can be given as flag, variable and in the file, and is 
   }
 }
 
+TEST_CASE("A switch is true or false, in the file also without quotes") {
+  Home home;
+  CHECK(home.Load()->config.compile.claim);
+  CHECK(home.Load()->config.compile.fuse);
+  home.WriteConfig("[engine]\nclaim = false\n");
+  CHECK_FALSE(home.Load()->config.compile.claim);
+  CHECK(home.Load()->config.compile.fuse);
+  CHECK(home.Load({"--claim", "true"})->config.compile.claim);
+  CheckRefused(home.Load({"--claim", "no"}), "--claim: \"no\" is neither true nor false");
+  CheckRefused(home.Load({"--claim"}), "--claim");
+  home.WriteConfig("[engine]\nclaim = 0\n");
+  CheckRefused(home.Load(), "line 2: engine.claim: \"0\" is neither true nor false");
+}
+
 TEST_CASE("An unknown key in the file is an error with its line") {
   const Home home;
   home.WriteConfig("[limits]\ngraphs = 5\n\nsesions = 5\n");
@@ -195,7 +212,7 @@ TEST_CASE("A wrong value is an error that says where it stands, also where somet
   home.WriteConfig("[log]\nlevel = 'loud'\n");
   CheckRefused(home.Load(), "\"loud\" is none of trace, debug");
   home.WriteConfig("[log]\nlevel = 1.5\n");
-  CheckRefused(home.Load(), "line 2: log.level is neither a text nor a whole number");
+  CheckRefused(home.Load(), "line 2: log.level is neither a text, a whole number, true nor false");
   home.WriteConfig("[log]\nlevel = ['info', 'debug']\n");
   CheckRefused(home.Load(), "one value");
   home.WriteConfig("[identity]\nbrokers = ['/a', 7]\n");

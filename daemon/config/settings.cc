@@ -55,6 +55,10 @@ const Setting kSettings[] = {
      "executions that may wait; past it calls are refused", "", 1},
     {"engine.arena_bytes", "MODELD_MAX_ARENA_BYTES", "--max-arena-bytes", K::kBytes,
      PLACE(uint64_t, limits.max_arena_bytes), "intermediate memory of one execution"},
+    {"engine.claim", "MODELD_CLAIM", "--claim", K::kSwitch, PLACE(bool, compile.claim),
+     "for testing: false runs every operation as the core operations that it decomposes into"},
+    {"engine.fuse", "MODELD_FUSE", "--fuse", K::kSwitch, PLACE(bool, compile.fuse),
+     "for testing: false runs every core operation alone"},
 
     {"limits.sessions", "MODELD_MAX_SESSIONS", "--max-sessions", K::kCount,
      PLACE(uint32_t, sessions.max_sessions), "connections at once", "", 1},
@@ -112,6 +116,11 @@ absl::StatusOr<std::string> ReadString(const Setting& setting, const std::string
   return text;
 }
 
+absl::StatusOr<bool> ReadSwitch(const std::string& text) {
+  if (text != "true" && text != "false") return Wrong(text, "is neither true nor false");
+  return text == "true";
+}
+
 absl::StatusOr<uint32_t> ReadCount(const Setting& setting, const std::string& text) {
   uint32_t count = 0;
   if (!absl::SimpleAtoi(text, &count)) return Wrong(text, "is not a whole number from 0 to 4294967295");
@@ -164,6 +173,7 @@ absl::Status AssignSetting(const Setting& setting, const std::vector<std::string
   return std::visit(
       Overload{
           [&](std::string& (*at)(Config&)) { return Set(at(config), ReadString(setting, values[0], home)); },
+          [&](bool& (*at)(Config&)) { return Set(at(config), ReadSwitch(values[0])); },
           [&](uint32_t& (*at)(Config&)) { return Set(at(config), ReadCount(setting, values[0])); },
           [&](uint64_t& (*at)(Config&)) { return Set(at(config), ParseBytes(values[0])); },
           [&](absl::Duration& (*at)(Config&)) { return Set(at(config), ParseDuration(values[0])); },
@@ -177,6 +187,7 @@ std::string ShowSetting(const Setting& setting, const Config& config) {
   return std::visit(
       Overload{
           [&](std::string& (*at)(Config&)) { return at(copy); },
+          [&](bool& (*at)(Config&)) { return std::string(at(copy) ? "true" : "false"); },
           [&](uint32_t& (*at)(Config&)) { return absl::StrCat(at(copy)); },
           [&](uint64_t& (*at)(Config&)) { return PrintBytes(at(copy)); },
           [&](absl::Duration& (*at)(Config&)) { return PrintDuration(at(copy)); },

@@ -22,6 +22,8 @@ enum class SettingKind {
   kChoice,
   // Absolute, or beginning with "~/".
   kPath,
+  // "true" or "false".
+  kSwitch,
   // A number from 0 to 2^32 - 1.
   kCount,
   // units.h
@@ -32,8 +34,9 @@ enum class SettingKind {
 };
 
 // Where a setting's value lies in a Config.
-using SettingPlace = std::variant<std::string& (*)(Config&), uint32_t& (*)(Config&), uint64_t& (*)(Config&),
-                                  absl::Duration& (*)(Config&), std::vector<std::string>& (*)(Config&)>;
+using SettingPlace = std::variant<std::string& (*)(Config&), bool& (*)(Config&), uint32_t& (*)(Config&),
+                                  uint64_t& (*)(Config&), absl::Duration& (*)(Config&),
+                                  std::vector<std::string>& (*)(Config&)>;
 
 // One row.
 struct Setting {

@@ -7,7 +7,7 @@
 namespace modeld {
 
 absl::StatusOr<Devices::Choice> Devices::Choose(const ContextWishes& wishes) const {
-  CompileOptions options;
+  CompileOptions options = options_;
   options.num_threads = std::min(wishes.num_threads, cores_);
   if (options.num_threads == 0 && wishes.low_power) options.num_threads = 1;
   if (wishes.device.empty()) return Choice{*backends_.front(), options};

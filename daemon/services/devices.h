@@ -25,9 +25,9 @@ struct ContextWishes {
 class Devices {
  public:
   // The first is the default; at least one. They must outlive this. `cores`: threads that the machine has, at
-  // least 1.
-  Devices(std::vector<const Backend*> backends, uint32_t cores)
-      : backends_(std::move(backends)), cores_(cores) {}
+  // least 1. `options`: of every choice, but for its number of threads.
+  Devices(std::vector<const Backend*> backends, uint32_t cores, const CompileOptions& options = {})
+      : backends_(std::move(backends)), cores_(cores), options_(options) {}
 
   struct Choice {
     const Backend& backend;
@@ -41,6 +41,7 @@ class Devices {
  private:
   const std::vector<const Backend*> backends_;
   const uint32_t cores_;
+  const CompileOptions options_;
 };
 
 }  // namespace modeld

@@ -45,7 +45,7 @@ uint32_t OrDefault(uint32_t value, uint32_t fallback) {
 struct Services::Parts {
   explicit Parts(ServicesOptions given)
       : options(std::move(given)),
-        devices(options.backends, Cores()),
+        devices(options.backends, Cores(), options.compile),
         table({options.limits, options.store, options.tickets, options.clock,
                MemorySlots::Create(options.limits.max_shared_memories,
                                    options.limits.max_app_shared_memories)}),

@@ -47,6 +47,8 @@ struct ServicesOptions {
   const Clock& clock;
   // Called by GetConfig, from any thread.
   std::function<std::vector<ConfigSetting>()> config;
+  // Of every program, but for the number of threads, which is the context's.
+  CompileOptions compile = {};
 };
 
 }  // namespace modeld
