@@ -168,6 +168,13 @@ absl::Status EmitBinary(Emitter& emitter, const core::Node& node, Function funct
 
 }  // namespace
 
+std::unique_ptr<const Kernel> MakeFloatBinaryKernel(core::BinaryFunction function, const Shape& dims,
+                                                    const std::array<std::vector<int64_t>, 3>& strides,
+                                                    int threads) {
+  return MakeBinaryKernel(MakeNest<3>(dims, strides), RowFunctionOf<float>(function), sizeof(float),
+                          sizeof(float), threads);
+}
+
 absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Binary& op) {
   return EmitBinary(emitter, node, op.function);
 }

@@ -128,9 +128,9 @@ ProductPlan PlanConvolution(Emitter& emitter, const Case& c, bool channels_last)
                &emitter](const Fusion& fusion) -> std::optional<ProductPrimitive> {
     const auto make_desc = [&]<typename Primitive>(dnnl::algorithm algorithm) {
       return TryProduct<Primitive>(emitter, fusion, [&] {
-        return typename Primitive::desc(dnnl::prop_kind::forward_inference, algorithm, source, any,
-                                        fusion.bias, destination, window.strides, window.dilations,
-                                        window.before, window.after);
+        return typename Primitive::desc(dnnl::prop_kind::forward_inference, algorithm, source,
+                                        fusion.weights.value_or(any), fusion.bias, destination,
+                                        window.strides, window.dilations, window.before, window.after);
       });
     };
     return transposed ? make_desc.template operator()<dnnl::deconvolution_forward>(

@@ -62,40 +62,6 @@ absl::Status EmitFlat(Emitter& emitter, core::ValueId input, core::ValueId outpu
   return absl::OkStatus();
 }
 
-// Float functions that are one vector function, by UnaryFunction; null for the others.
-FloatFunction FloatFunctionOf(UnaryFunction function) {
-  switch (function) {
-    case UnaryFunction::kCeil:
-      return VectorCeil;
-    case UnaryFunction::kFloor:
-      return VectorFloor;
-    case UnaryFunction::kRoundEven:
-      return VectorRoundEven;
-    case UnaryFunction::kSqrt:
-      return VectorSqrt;
-    case UnaryFunction::kReciprocal:
-      return VectorReciprocal;
-    case UnaryFunction::kExp:
-      return VectorExp;
-    case UnaryFunction::kLog:
-      return VectorLog;
-    case UnaryFunction::kSin:
-      return VectorSin;
-    case UnaryFunction::kCos:
-      return VectorCos;
-    case UnaryFunction::kTan:
-      return VectorTan;
-    case UnaryFunction::kTanh:
-      return VectorTanh;
-    case UnaryFunction::kErf:
-      return VectorErf;
-    case UnaryFunction::kSigmoid:
-      return VectorSigmoid;
-    default:
-      return nullptr;
-  }
-}
-
 // -1, 0 or 1; NaN for NaN.
 template <typename T>
 T Sign(T x) {
@@ -171,12 +137,12 @@ Compute<Out> Convert(Compute<In> x) {
   return static_cast<To>(x);
 }
 
-void OnHalves(const Half* in, Half* out, int64_t n, FloatFunction function, float alpha, float beta) {
+void OnHalves(const Half* in, Half* out, int64_t n, const FloatCall& call) {
   std::array<float, kBlock> block;
   for (int64_t begin = 0; begin < n; begin += kBlock) {
     const int64_t size = std::min(kBlock, n - begin);
     for (int64_t i = 0; i < size; ++i) block[i] = FromHalf(in[begin + i]);
-    function(block.data(), block.data(), size, alpha, beta);
+    call.function(block.data(), block.data(), size, call.alpha, call.beta);
     for (int64_t i = 0; i < size; ++i) out[begin + i] = ToHalf(block[i]);
   }
 }
@@ -265,25 +231,27 @@ absl::StatusOr<ElementwisePlan> PlanElementwise(Emitter& emitter, std::span<cons
   return plan;
 }
 
+std::unique_ptr<const Kernel> MakeFloatKernel(int64_t count, const FloatCall& call, int threads) {
+  return MakeFlatKernel(count, threads, [=](const KernelArgs& args, int64_t first, int64_t n) {
+    call.function(InputAs<float>(args, 0) + first, OutputAs<float>(args) + first, n, call.alpha, call.beta);
+  });
+}
+
 absl::Status EmitFloatFunction(Emitter& emitter, core::ValueId input, core::ValueId output,
-                               FloatFunction function, float alpha, float beta) {
+                               const FloatCall& call) {
   const bool is_half = emitter.type(input) == DataType::kFloat16;
-  return EmitFlat(emitter, input, output, [&](int64_t count) {
+  return EmitFlat(emitter, input, output, [&](int64_t count) -> std::unique_ptr<const Kernel> {
+    if (!is_half) return MakeFloatKernel(count, call, emitter.threads());
     return MakeFlatKernel(count, emitter.threads(), [=](const KernelArgs& args, int64_t first, int64_t n) {
-      if (is_half) {
-        OnHalves(InputAs<Half>(args, 0) + first, OutputAs<Half>(args) + first, n, function, alpha, beta);
-      } else {
-        function(InputAs<float>(args, 0) + first, OutputAs<float>(args) + first, n, alpha, beta);
-      }
+      OnHalves(InputAs<Half>(args, 0) + first, OutputAs<Half>(args) + first, n, call);
     });
   });
 }
 
 absl::Status Emit(Emitter& emitter, const core::Node& node, const core::Unary& op) {
   const core::ValueId input = node.inputs[0];
-  const bool is_float = IsFloat(emitter.type(input));
-  if (const FloatFunction function = FloatFunctionOf(op.function); function != nullptr && is_float) {
-    return EmitFloatFunction(emitter, input, node.outputs[0], function, 0, 0);
+  if (const auto call = FloatCallOf(op); call && IsFloat(emitter.type(input))) {
+    return EmitFloatFunction(emitter, input, node.outputs[0], *call);
   }
   if (op.function == UnaryFunction::kIdentity) {
     MODELD_ASSIGN_OR_RETURN(const Form form, emitter.Preferred(input));

@@ -2,13 +2,17 @@
 #ifndef MODELD_ENGINE_BACKEND_CPU_ELEMENTWISE_H_
 #define MODELD_ENGINE_BACKEND_CPU_ELEMENTWISE_H_
 
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "engine/backend/cpu/activation.h"
 #include "engine/backend/cpu/emitter.h"
-#include "engine/backend/cpu/vector_math.h"
+#include "engine/core/core_graph.h"
+#include "engine/runtime/kernel.h"
 
 namespace modeld::cpu {
 
@@ -28,9 +32,18 @@ struct ElementwisePlan {
 absl::StatusOr<ElementwisePlan> PlanElementwise(Emitter& emitter, std::span<const core::ValueId> inputs,
                                                 const Shape& shape);
 
-// output = function(input), float32 or float16.
+// output = call(input), float32 or float16.
 absl::Status EmitFloatFunction(Emitter& emitter, core::ValueId input, core::ValueId output,
-                               FloatFunction function, float alpha, float beta);
+                               const FloatCall& call);
+
+// Kernels of float32 whose output may be their input:
+// output[i] = call(input[i]) for i in [0, count).
+std::unique_ptr<const Kernel> MakeFloatKernel(int64_t count, const FloatCall& call, int threads);
+// output = function(a, b) over `dims` in memory order; strides: of the output, a, b, in elements, per
+// dimension.
+std::unique_ptr<const Kernel> MakeFloatBinaryKernel(core::BinaryFunction function, const Shape& dims,
+                                                    const std::array<std::vector<int64_t>, 3>& strides,
+                                                    int threads);
 
 }  // namespace modeld::cpu
 

@@ -111,10 +111,11 @@ absl::Status EmitFloat32(Emitter& emitter, const core::Node& node, const core::C
   const memory::desc destination = plan.output_descriptor;
   plan.make = [=, &emitter](const Fusion& fusion) {
     return TryProduct<dnnl::matmul>(emitter, fusion, [&] {
-      if (!fusion.has_bias) return dnnl::matmul::desc(source, weights, destination);
+      const memory::desc matrix = fusion.weights.value_or(weights);
+      if (!fusion.has_bias) return dnnl::matmul::desc(source, matrix, destination);
       memory::dims bias_dims(destination.dims().size(), 1);
       bias_dims.back() = destination.dims().back();
-      return dnnl::matmul::desc(source, weights, fusion.bias.reshape(bias_dims), destination);
+      return dnnl::matmul::desc(source, matrix, fusion.bias.reshape(bias_dims), destination);
     });
   };
   MODELD_ASSIGN_OR_RETURN(const bool emitted, EmitProduct(emitter, node, {&plan, 1}));

@@ -9,6 +9,7 @@
 #include "engine/backend/cpu/attributes.h"
 #include "engine/backend/cpu/dnnl_kernel.h"
 #include "engine/backend/cpu/emit.h"
+#include "engine/backend/cpu/invalid_flag.h"
 
 namespace modeld::cpu {
 namespace {
@@ -104,6 +105,17 @@ bool IsBias(const core::PostOp& post_op, Emitter& emitter, const ProductOutput& 
           emitter.shape(output.value)[output.channel] == 1);
 }
 
+// Whether oneDNN, on some processor, makes a number of a NaN: whatever compares. Functions that it computes
+// by polynomials compare to find their range.
+bool LosesNaN(const core::Op& op) {
+  if (const auto* binary = std::get_if<core::Binary>(&op)) {
+    return binary->function == BinaryFunction::kMax || binary->function == BinaryFunction::kMin;
+  }
+  const std::vector<Eltwise> eltwise = EltwiseOf(op);
+  return std::ranges::any_of(eltwise,
+                             [](const Eltwise& e) { return e.algorithm != algorithm::eltwise_linear; });
+}
+
 }  // namespace
 
 std::vector<Eltwise> EltwiseOf(const core::Op& op) {
@@ -133,11 +145,26 @@ std::optional<algorithm> BinaryPostOpOf(const core::PostOp& post_op) {
   }
 }
 
+Fusion Fusion::Bare() const {
+  Fusion bare;
+  bare.has_bias = has_bias;
+  bare.bias = bias;
+  if (has_bias) bare.operands = {operands.front()};
+  bare.weights = weights;
+  return bare;
+}
+
 absl::StatusOr<Fusion> Fuse(Emitter& emitter, std::span<const core::PostOp> post_ops,
                             const ProductOutput& output) {
   Fusion fusion;
+  // Lanes beyond the last channel hold zeros, whose quotient sets the flag every time.
+  bool can_find_nan = kHasInvalidFlag;
   for (const core::PostOp& post_op : post_ops) {
+    if (LosesNaN(post_op.op) && !can_find_nan) return fusion;
+    fusion.loses_nan |= LosesNaN(post_op.op);
     if (const auto binary = BinaryPostOpOf(post_op)) {
+      if (*binary == algorithm::binary_div && fusion.loses_nan) return fusion;
+      can_find_nan &= *binary != algorithm::binary_div;
       MODELD_ASSIGN_OR_RETURN(std::optional<FusedOperand> operand,
                               OperandFor(emitter, post_op.extra_inputs[0], output));
       if (!operand.has_value()) return fusion;
@@ -151,12 +178,14 @@ absl::StatusOr<Fusion> Fuse(Emitter& emitter, std::span<const core::PostOp> post
         operand->argument = DNNL_ARG_ATTR_MULTIPLE_POST_OP(fusion.ops.len()) | DNNL_ARG_SRC_1;
         fusion.ops.append_binary(*binary, operand->descriptor);
         fusion.has_full_operand |= operand->descriptor == output.descriptor;
+        fusion.passes.push_back({&post_op, fusion.operands.size()});
       }
       fusion.operands.push_back(*std::move(operand));
     } else {
       const std::vector<Eltwise> eltwise = EltwiseOf(post_op.op);
       if (eltwise.empty()) return fusion;
       for (const Eltwise& e : eltwise) fusion.ops.append_eltwise(1.0f, e.algorithm, e.alpha, e.beta);
+      fusion.passes.push_back({&post_op});
     }
     ++fusion.count;
   }

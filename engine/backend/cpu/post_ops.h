@@ -22,8 +22,7 @@ struct Eltwise {
 };
 
 // The post-ops that `op` comes to, in order; empty when it is no elementwise function of one float32 operand
-// that oneDNN has. For functions that fold NaN away (relu, clip, ...), a fused NaN comes out as some number:
-// README.md.
+// that oneDNN has.
 std::vector<Eltwise> EltwiseOf(const core::Op& op);
 
 // The post-op for a Binary with a tensor operand, or nothing.
@@ -47,6 +46,13 @@ struct FusedOperand {
   ProgramBuilder::Value value;
 };
 
+// A fused operation as a pass over the product's result: `op`, with the operand that stands at `operand` of
+// Fusion::operands.
+struct FusedPass {
+  const core::PostOp* post_op;
+  std::optional<size_t> operand = std::nullopt;
+};
+
 // What of a node's post-ops goes into the primitive.
 struct Fusion {
   dnnl::post_ops ops;
@@ -57,10 +63,19 @@ struct Fusion {
   dnnl::memory::desc bias;
   // The number of leading post-ops that this covers.
   size_t count = 0;
+  // What was fused, but for the bias. Valid as long as the node.
+  std::vector<FusedPass> passes;
+  // oneDNN turns a NaN into some number in one of them.
+  bool loses_nan = false;
+  // The primitive is to read its weights in this format; without, in the one that it likes best.
+  std::optional<dnnl::memory::desc> weights;
+
+  // The same without `passes`: the product, bias included.
+  Fusion Bare() const;
 };
 
 // Translates the longest prefix of `post_ops` that oneDNN can fuse. A leading addition of one number per
-// channel becomes the bias.
+// channel becomes the bias. What loses NaN is fused only where that can be found out (invalid_flag.h).
 absl::StatusOr<Fusion> Fuse(Emitter& emitter, std::span<const core::PostOp> post_ops,
                             const ProductOutput& output);
 

@@ -6,9 +6,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "engine/backend/cpu/attributes.h"
+#include "engine/backend/cpu/activation.h"
 #include "engine/backend/cpu/convolution.h"
-#include "engine/backend/cpu/elementwise.h"
 #include "engine/backend/cpu/emit.h"
 #include "engine/backend/cpu/normalization.h"
 #include "engine/backend/cpu/post_ops.h"
@@ -27,35 +26,19 @@ bool IsAnyFloat(const modeld::Graph& graph, const Operation& operation) {
   return IsFloat(graph.descriptor(operation.inputs[0]).data_type);
 }
 
-// An activation: a function with up to two parameters, by their attributes' names ("" for none).
-template <FloatFunction kFunction, const char* kAlpha, const char* kBeta>
-absl::Status EmitActivation(Emitter& emitter, const core::Node& node, const Operation& operation) {
-  const auto parameter = [&](absl::string_view name) {
-    return name.empty() ? 0.0f : FloatAttributeOf(operation, name);
-  };
-  return EmitFloatFunction(emitter, node.inputs[0], node.outputs[0], kFunction, parameter(kAlpha),
-                           parameter(kBeta));
-}
-
-constexpr char kNone[] = "";
-constexpr char kAlpha[] = "alpha";
-constexpr char kBeta[] = "beta";
-constexpr char kMinValue[] = "minValue";
-constexpr char kMaxValue[] = "maxValue";
-
 constexpr std::array kRules = {
-    NativeRule{"clamp", IsAnyFloat, EmitActivation<VectorClamp, kMinValue, kMaxValue>},
+    NativeRule{"clamp", IsAnyFloat, EmitActivation},
     NativeRule{"conv2d", IsFloat32, EmitConv2d, true},
     NativeRule{"convTranspose2d", IsFloat32, EmitConvTranspose2d, true},
-    NativeRule{"elu", IsAnyFloat, EmitActivation<VectorElu, kAlpha, kNone>},
-    NativeRule{"gelu", IsAnyFloat, EmitActivation<VectorGelu, kNone, kNone>},
-    NativeRule{"hardSigmoid", IsAnyFloat, EmitActivation<VectorHardSigmoid, kAlpha, kBeta>},
-    NativeRule{"hardSwish", IsAnyFloat, EmitActivation<VectorHardSwish, kNone, kNone>},
-    NativeRule{"leakyRelu", IsAnyFloat, EmitActivation<VectorLeakyRelu, kAlpha, kNone>},
-    NativeRule{"linear", IsAnyFloat, EmitActivation<VectorLinear, kAlpha, kBeta>},
-    NativeRule{"relu", IsAnyFloat, EmitActivation<VectorRelu, kNone, kNone>},
-    NativeRule{"softplus", IsAnyFloat, EmitActivation<VectorSoftplus, kNone, kNone>},
-    NativeRule{"softsign", IsAnyFloat, EmitActivation<VectorSoftsign, kNone, kNone>},
+    NativeRule{"elu", IsAnyFloat, EmitActivation},
+    NativeRule{"gelu", IsAnyFloat, EmitActivation},
+    NativeRule{"hardSigmoid", IsAnyFloat, EmitActivation},
+    NativeRule{"hardSwish", IsAnyFloat, EmitActivation},
+    NativeRule{"leakyRelu", IsAnyFloat, EmitActivation},
+    NativeRule{"linear", IsAnyFloat, EmitActivation},
+    NativeRule{"relu", IsAnyFloat, EmitActivation},
+    NativeRule{"softplus", IsAnyFloat, EmitActivation},
+    NativeRule{"softsign", IsAnyFloat, EmitActivation},
     NativeRule{"softmax", IsFloat32, EmitSoftmax},
     NativeRule{"layerNormalization", ClaimsLayerNormalization, EmitLayerNormalization},
     NativeRule{"instanceNormalization", IsFloat32, EmitInstanceNormalization},

@@ -156,6 +156,8 @@ MODELD_INLINE float Min(float x, float bound) {
     }                                                                                           \
   }
 
+MODELD_DEFINE_VECTOR_FUNCTION(VectorAbs, std::fabs(x))
+MODELD_DEFINE_VECTOR_FUNCTION(VectorNeg, -x)
 MODELD_DEFINE_VECTOR_FUNCTION(VectorExp, Exp(x))
 MODELD_DEFINE_VECTOR_FUNCTION(VectorLog, Log(x))
 MODELD_DEFINE_VECTOR_FUNCTION(VectorTanh, Tanh(x))

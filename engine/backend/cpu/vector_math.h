@@ -13,6 +13,8 @@ namespace modeld::cpu {
 // called.
 using FloatFunction = void (*)(const float* in, float* out, int64_t n, float alpha, float beta);
 
+void VectorAbs(const float* in, float* out, int64_t n, float, float);
+void VectorNeg(const float* in, float* out, int64_t n, float, float);
 void VectorExp(const float* in, float* out, int64_t n, float, float);
 void VectorLog(const float* in, float* out, int64_t n, float, float);
 void VectorTanh(const float* in, float* out, int64_t n, float, float);
