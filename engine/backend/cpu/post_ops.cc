@@ -116,6 +116,14 @@ bool LosesNaN(const core::Op& op) {
                              [](const Eltwise& e) { return e.algorithm != algorithm::eltwise_linear; });
 }
 
+// oneDNN 2.6 keeps one table of constants per algorithm: a second function of it would be computed with the
+// parameters of the first.
+bool Clashes(const std::vector<Eltwise>& fused, const Eltwise& next) {
+  return std::ranges::any_of(fused, [&](const Eltwise& e) {
+    return e.algorithm == next.algorithm && (e.alpha != next.alpha || e.beta != next.beta);
+  });
+}
+
 }  // namespace
 
 std::vector<Eltwise> EltwiseOf(const core::Op& op) {
@@ -157,6 +165,7 @@ Fusion Fusion::Bare() const {
 absl::StatusOr<Fusion> Fuse(Emitter& emitter, std::span<const core::PostOp> post_ops,
                             const ProductOutput& output) {
   Fusion fusion;
+  std::vector<Eltwise> functions;
   // Lanes beyond the last channel hold zeros, whose quotient sets the flag every time.
   bool can_find_nan = kHasInvalidFlag;
   for (const core::PostOp& post_op : post_ops) {
@@ -184,6 +193,10 @@ absl::StatusOr<Fusion> Fuse(Emitter& emitter, std::span<const core::PostOp> post
     } else {
       const std::vector<Eltwise> eltwise = EltwiseOf(post_op.op);
       if (eltwise.empty()) return fusion;
+      for (const Eltwise& e : eltwise) {
+        if (Clashes(functions, e)) return fusion;
+      }
+      functions.insert(functions.end(), eltwise.begin(), eltwise.end());
       for (const Eltwise& e : eltwise) fusion.ops.append_eltwise(1.0f, e.algorithm, e.alpha, e.beta);
       fusion.passes.push_back({&post_op});
     }

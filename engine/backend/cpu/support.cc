@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "engine/backend/cpu/activation.h"
+#include "engine/backend/cpu/attributes.h"
 #include "engine/backend/cpu/convolution.h"
 #include "engine/backend/cpu/emit.h"
 #include "engine/backend/cpu/normalization.h"
@@ -26,8 +28,14 @@ bool IsAnyFloat(const modeld::Graph& graph, const Operation& operation) {
   return IsFloat(graph.descriptor(operation.inputs[0]).data_type);
 }
 
+// A bound that is NaN makes every element NaN, which the kernel's comparisons would overlook.
+bool ClaimsClamp(const modeld::Graph& graph, const Operation& operation) {
+  return IsAnyFloat(graph, operation) && !std::isnan(FloatAttributeOf(operation, "minValue")) &&
+         !std::isnan(FloatAttributeOf(operation, "maxValue"));
+}
+
 constexpr std::array kRules = {
-    NativeRule{"clamp", IsAnyFloat, EmitActivation},
+    NativeRule{"clamp", ClaimsClamp, EmitActivation},
     NativeRule{"conv2d", IsFloat32, EmitConv2d, true},
     NativeRule{"convTranspose2d", IsFloat32, EmitConvTranspose2d, true},
     NativeRule{"elu", IsAnyFloat, EmitActivation},
