@@ -4,6 +4,7 @@
 #include <bit>
 #include <cmath>
 #include <iterator>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -17,7 +18,7 @@ constexpr std::pair<Metric, absl::string_view> kMetricNames[] = {
     {Metric::kClose, "allclose"},
 };
 
-uint64_t Distance(int64_t a, int64_t b) {
+uint64_t Difference(int64_t a, int64_t b) {
   const auto [low, high] = std::minmax(a, b);
   return static_cast<uint64_t>(high) - static_cast<uint64_t>(low);
 }
@@ -28,29 +29,31 @@ int64_t SignedBits(DataType type, Element bits) {
                                     : std::bit_cast<int32_t>(static_cast<uint32_t>(bits));
 }
 
-bool AgreeAsFloats(DataType type, Element expected, Element got, const Tolerance& tolerance) {
+constexpr double kFar = std::numeric_limits<double>::infinity();
+
+double FloatDistance(DataType type, Element expected, Element got, const Tolerance& tolerance) {
   const double e = FloatValue(type, expected);
   const double g = FloatValue(type, got);
-  if (std::isnan(e) || std::isnan(g)) return std::isnan(e) && std::isnan(g);
-  if (e == g) return true;
+  if (std::isnan(e) || std::isnan(g)) return std::isnan(e) && std::isnan(g) ? 0 : kFar;
+  if (e == g) return 0;
   if (tolerance.metric == Metric::kUlp) {
+    // Equal zeros have different bits.
     const int64_t e_bits = e == 0 ? 0 : SignedBits(type, expected);
     const int64_t g_bits = g == 0 ? 0 : SignedBits(type, got);
-    return static_cast<double>(Distance(e_bits, g_bits)) <= tolerance.value;
+    return static_cast<double>(Difference(e_bits, g_bits));
   }
-  if (std::isinf(e) || std::isinf(g)) return false;
-  return std::abs(e - g) <= tolerance.value + tolerance.relative * std::abs(e);
+  if (std::isinf(e) || std::isinf(g)) return kFar;
+  return std::max(0.0, std::abs(e - g) - tolerance.relative * std::abs(e));
 }
 
-bool AgreeAsIntegers(DataType type, Element expected, Element got, const Tolerance& tolerance) {
-  if (expected == got) return true;
+double IntegerDistance(DataType type, Element expected, Element got, const Tolerance& tolerance) {
   const bool is_unsigned = type == DataType::kUint64;
   const auto u_expected = std::bit_cast<uint64_t>(expected);
   const auto u_got = std::bit_cast<uint64_t>(got);
-  const uint64_t distance =
-      is_unsigned ? std::max(u_expected, u_got) - std::min(u_expected, u_got) : Distance(expected, got);
+  const uint64_t difference =
+      is_unsigned ? std::max(u_expected, u_got) - std::min(u_expected, u_got) : Difference(expected, got);
   const double size = is_unsigned ? static_cast<double>(u_expected) : std::abs(static_cast<double>(expected));
-  return static_cast<double>(distance) <= tolerance.value + tolerance.relative * size;
+  return std::max(0.0, static_cast<double>(difference) - tolerance.relative * size);
 }
 
 }  // namespace
@@ -72,16 +75,22 @@ absl::StatusOr<Tolerance> MakeTolerance(absl::string_view metric, double value) 
       absl::StrCat("tolerance: there is no metric \"", metric, "\", only ULP and ATOL"));
 }
 
+double Distance(DataType type, Element expected, Element got, const Tolerance& tolerance) {
+  return IsFloat(type) ? FloatDistance(type, expected, got, tolerance)
+                       : IntegerDistance(type, expected, got, tolerance);
+}
+
 bool Agree(DataType type, Element expected, Element got, const Tolerance& tolerance) {
-  return IsFloat(type) ? AgreeAsFloats(type, expected, got, tolerance)
-                       : AgreeAsIntegers(type, expected, got, tolerance);
+  return Distance(type, expected, got, tolerance) <= tolerance.value;
 }
 
 Comparison Compare(DataType type, std::span<const Element> expected, std::span<const Element> got,
                    const Tolerance& tolerance, size_t max_examples) {
   Comparison comparison{.compared = expected.size()};
   for (size_t i = 0; i < expected.size(); ++i) {
-    if (Agree(type, expected[i], got[i], tolerance)) continue;
+    const double distance = Distance(type, expected[i], got[i], tolerance);
+    comparison.worst = std::max(comparison.worst, distance);
+    if (distance <= tolerance.value) continue;
     if (comparison.wrong++ < max_examples) comparison.examples.push_back({i, expected[i], got[i]});
   }
   return comparison;

@@ -49,9 +49,14 @@ struct WrongElement {
 struct Comparison {
   uint64_t compared = 0;
   uint64_t wrong = 0;
+  // The largest distance.
+  double worst = 0;
   // The first few of the wrong ones.
   std::vector<WrongElement> examples;
 };
+
+// How far `got` is from `expected`, in what the tolerance counts; infinity where no tolerance suffices.
+double Distance(DataType type, Element expected, Element got, const Tolerance& tolerance);
 
 // Whether `got` is near enough to `expected`.
 bool Agree(DataType type, Element expected, Element got, const Tolerance& tolerance);

@@ -116,6 +116,7 @@ TEST_CASE("Compare counts all that is wrong and shows a few") {
   const Comparison comparison = Compare(DataType::kInt32, expected, got, Ulp(0), 2);
   CHECK(comparison.compared == 5);
   CHECK(comparison.wrong == 3);
+  CHECK(comparison.worst == 7);
   REQUIRE(comparison.examples.size() == 2);
   CHECK(comparison.examples[1].index == 3);
   CHECK(Describe(DataType::kInt32, comparison, Ulp(0)) ==
