@@ -12,6 +12,7 @@
 #include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "engine/graph/float16.h"
+#include "engine/graph/graph_error.h"
 #include "engine/graph/utf8.h"
 
 namespace modeld {
@@ -97,31 +98,34 @@ absl::Status CheckUint(const InferContext& context, const AttributeSchema& row, 
                        absl::StrCat(value));
 }
 
-absl::Status CheckListSize(const InferContext& context, const AttributeSchema& row, size_t size) {
-  if (row.size != 0 && size != row.size) {
-    return context.Error(row.name, absl::StrCat("has ", size, " elements, expected ", row.size),
-                         absl::StrCat(row.size), absl::StrCat(size));
+// `field` has `size` of `units`: at most so many.
+absl::Status CheckAtMost(const InferContext& context, absl::string_view field, size_t size,
+                         absl::string_view units, size_t most) {
+  if (size <= most) return absl::OkStatus();
+  const std::string expected = absl::StrCat("at most ", most);
+  return context.Error(field, absl::StrCat("has ", size, " ", units, ", expected ", expected), expected,
+                       absl::StrCat(size));
+}
+
+// `size`: the exact number of elements, or 0.
+absl::Status CheckListSize(const InferContext& context, absl::string_view field, size_t found, size_t size) {
+  if (size != 0 && found != size) {
+    return context.Error(field, absl::StrCat("has ", found, " elements, expected ", size), absl::StrCat(size),
+                         absl::StrCat(found));
   }
-  if (size > context.limits().max_list_elements) {
-    return context.Error(row.name, absl::StrCat("has ", size, " elements"),
-                         absl::StrCat("at most ", context.limits().max_list_elements), absl::StrCat(size));
-  }
-  return absl::OkStatus();
+  return CheckAtMost(context, field, found, "elements", context.limits().max_list_elements);
 }
 
 absl::Status CheckUints(const InferContext& context, const AttributeSchema& row,
                         const std::vector<int64_t>& values) {
-  MODELD_RETURN_IF_ERROR(CheckListSize(context, row, values.size()));
+  MODELD_RETURN_IF_ERROR(CheckListSize(context, row.name, values.size(), row.size));
   for (int64_t value : values) MODELD_RETURN_IF_ERROR(CheckUint(context, row, value));
   return absl::OkStatus();
 }
 
 absl::Status CheckString(const InferContext& context, const AttributeSchema& row, const std::string& value) {
-  if (value.size() > context.limits().max_string_bytes) {
-    return context.Error(row.name, absl::StrCat("has ", value.size(), " bytes"),
-                         absl::StrCat("at most ", context.limits().max_string_bytes),
-                         absl::StrCat(value.size()));
-  }
+  MODELD_RETURN_IF_ERROR(
+      CheckAtMost(context, row.name, value.size(), "bytes", context.limits().max_string_bytes));
   const auto is_value = [&](absl::string_view choice) { return choice == value; };
   if (row.choices.empty() || std::any_of(row.choices.begin(), row.choices.end(), is_value)) {
     return absl::OkStatus();
@@ -151,7 +155,10 @@ absl::Status CheckValue(const InferContext& context, const AttributeSchema& row,
   }
   if (const auto* list = std::get_if<std::vector<int64_t>>(&value)) return CheckUints(context, row, *list);
   if (const auto* list = std::get_if<std::vector<double>>(&value)) {
-    return CheckListSize(context, row, list->size());
+    return CheckListSize(context, row.name, list->size(), row.size);
+  }
+  if (const auto* list = std::get_if<std::vector<std::string>>(&value)) {
+    return CheckListSize(context, row.name, list->size(), row.size);
   }
   if (row.kind == AttributeKind::kString) return CheckString(context, row, std::get<std::string>(value));
   if (row.kind == AttributeKind::kNumber && std::holds_alternative<std::string>(value) &&
@@ -175,9 +182,30 @@ absl::Status CheckFreeAttribute(const InferContext& context, const std::string& 
   const bool is_plain = !std::holds_alternative<OperandId>(value) &&
                         !std::holds_alternative<std::vector<OperandId>>(value) &&
                         !std::holds_alternative<GraphValue>(value);
-  if (is_plain) return absl::OkStatus();
-  return context.Error(field, absl::StrCat("is ", kValueNames[value.index()], ", expected plain data"),
-                       "plain data", std::string(kValueNames[value.index()]));
+  if (!is_plain) {
+    return context.Error(field, absl::StrCat("is ", kValueNames[value.index()], ", expected plain data"),
+                         "plain data", std::string(kValueNames[value.index()]));
+  }
+  const GraphLimits& limits = context.limits();
+  MODELD_RETURN_IF_ERROR(
+      CheckAtMost(context, field, name.size(), "bytes in its name", limits.max_string_bytes));
+  if (const auto* text = std::get_if<std::string>(&value)) {
+    return CheckAtMost(context, field, text->size(), "bytes", limits.max_string_bytes);
+  }
+  if (const auto* list = std::get_if<std::vector<int64_t>>(&value)) {
+    return CheckListSize(context, field, list->size(), 0);
+  }
+  if (const auto* list = std::get_if<std::vector<double>>(&value)) {
+    return CheckListSize(context, field, list->size(), 0);
+  }
+  const auto* list = std::get_if<std::vector<std::string>>(&value);
+  if (list == nullptr) return absl::OkStatus();
+  MODELD_RETURN_IF_ERROR(CheckListSize(context, field, list->size(), 0));
+  for (const std::string& text : *list) {
+    MODELD_RETURN_IF_ERROR(
+        CheckAtMost(context, field, text.size(), "bytes in an element", limits.max_string_bytes));
+  }
+  return absl::OkStatus();
 }
 
 // WebNN's ConvertToFloat.
@@ -228,6 +256,22 @@ double ToDouble(const AttributeValue& value) {
 
 }  // namespace
 
+absl::Status CheckLabel(Operation& operation, uint32_t index, const GraphLimits& limits) {
+  const auto error = [&](absl::string_view message, std::string expected, std::string found) {
+    return OperationError(absl::StatusCode::kInvalidArgument, operation, index,
+                          absl::StrCat("label ", message),
+                          {.field = "label", .expected = std::move(expected), .found = std::move(found)});
+  };
+  const size_t size = operation.label.size();
+  if (size > limits.max_string_bytes) {
+    operation.label = "";
+    const std::string expected = absl::StrCat("at most ", limits.max_string_bytes);
+    return error(absl::StrCat("has ", size, " bytes, expected ", expected), expected, absl::StrCat(size));
+  }
+  if (!IsUtf8(operation.label)) return error("is not UTF-8", "UTF-8", "");
+  return absl::OkStatus();
+}
+
 absl::Status CheckAttributes(const InferContext& context, const OpSchema& schema) {
   for (const auto& [name, value] : context.operation().attributes) {
     const AttributeSchema* row = schema.FindAttribute(name);
@@ -237,7 +281,13 @@ absl::Status CheckAttributes(const InferContext& context, const OpSchema& schema
     }
     if (row == nullptr) {
       const std::string shown = EscapedForMessage(name);
-      return context.Error(absl::StrCat("attribute \"", shown, "\""), "is unknown", "", shown);
+      const auto append = [](std::string* out, const AttributeSchema& known) {
+        out->append(known.name.data(), known.name.size());
+      };
+      return context.Error(
+          absl::StrCat("attribute \"", shown, "\""), "is unknown",
+          schema.attributes.empty() ? "no attributes" : absl::StrJoin(schema.attributes, ", ", append),
+          shown);
     }
     MODELD_RETURN_IF_ERROR(CheckValue(context, *row, value));
   }

@@ -2,11 +2,17 @@
 #ifndef MODELD_ENGINE_OPS_ATTRIBUTE_CHECK_H_
 #define MODELD_ENGINE_OPS_ATTRIBUTE_CHECK_H_
 
+#include <cstdint>
+
 #include "absl/status/status.h"
 #include "engine/ops/op_context.h"
 #include "engine/ops/schema.h"
 
 namespace modeld {
+
+// The operation's label is UTF-8 and no longer than a string may be; one that is longer is emptied, as it
+// becomes part of the message. INVALID_ARGUMENT otherwise.
+absl::Status CheckLabel(Operation& operation, uint32_t index, const GraphLimits& limits);
 
 // Every attribute is one of the row's, of its kind, within its range; the required ones are there.
 // INVALID_ARGUMENT otherwise.

@@ -9,7 +9,7 @@ namespace {
 
 // The body has been validated and completed; what is left is how it joins the operation.
 InferResult InferComposite(InferContext& c) {
-  if (c.String("name").empty()) return c.Error("name", "is empty");
+  if (c.String("name").empty()) return c.Error("name", "is empty", "a name");
   const Graph& body = *c.Body("body").graph;
   MODELD_RETURN_IF_ERROR(CheckCount(c, "body's inputs", body.inputs.size(), c.input_count()));
   for (size_t i = 0; i < c.input_count(); ++i) {

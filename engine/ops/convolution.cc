@@ -63,7 +63,7 @@ absl::StatusOr<uint32_t> TransposedSize(const InferContext& c, size_t dimension,
   const std::vector<uint32_t> padding = c.Uints("padding");
   const uint32_t stride = c.Uints("strides")[dimension];
   // Bounded like the filter's size, so that the sum cannot overflow.
-  const int64_t steps = std::min<int64_t>((static_cast<int64_t>(input) - 1) * stride, int64_t{1} << 40);
+  const int64_t steps = std::min<int64_t>((static_cast<int64_t>(input) - 1) * stride, kMaxReach);
   const int64_t calculated = steps + EffectiveFilterSize(filter, c.Uints("dilations")[dimension]) -
                              padding[2 * dimension] - padding[2 * dimension + 1];
   const absl::string_view field = dimension == 0 ? "output height" : "output width";

@@ -129,6 +129,7 @@ absl::Status CompleteBodies(InferContext& context, const OpSchema& schema) {
 
 absl::StatusOr<std::vector<TensorDescriptor>> InferOperation(const Graph& graph, Operation& operation,
                                                              uint32_t index, const GraphLimits& limits) {
+  MODELD_RETURN_IF_ERROR(CheckLabel(operation, index, limits));
   const OpSchema* schema = FindOp(operation.type);
   if (schema == nullptr) {
     return OperationError(absl::StatusCode::kUnimplemented, operation, index, "the operation is unknown",

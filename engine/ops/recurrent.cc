@@ -71,10 +71,8 @@ absl::Status CheckShapes(const InferContext& c, const RecurrentKind& kind, const
   return absl::OkStatus();
 }
 
-absl::Status CheckActivations(const InferContext& c, const RecurrentKind& kind) {
-  const std::vector<std::string>& names = c.Strings("activations");
-  MODELD_RETURN_IF_ERROR(CheckCount(c, "activations", names.size(), kind.activations));
-  for (const std::string& name : names) {
+absl::Status CheckActivations(const InferContext& c) {
+  for (const std::string& name : c.Strings("activations")) {
     if (std::find(kActivations.begin(), kActivations.end(), name) != kActivations.end()) continue;
     const std::string expected = absl::StrJoin(kActivations, ", ");
     const std::string found = EscapedForMessage(name);
@@ -134,7 +132,7 @@ InferResult InferRecurrent(InferContext& c, const RecurrentKind& kind) {
   const RecurrentSizes s = SizesOf(c, c.input().shape);
   MODELD_RETURN_IF_ERROR(CheckSizes(c, kind, s));
   MODELD_RETURN_IF_ERROR(CheckShapes(c, kind, s));
-  MODELD_RETURN_IF_ERROR(CheckActivations(c, kind));
+  MODELD_RETURN_IF_ERROR(CheckActivations(c));
   const DataType type = c.input().data_type;
   std::vector<TensorDescriptor> outputs(kind.states, {type, PerDirection(s, {s.batch, s.hidden})});
   if (!s.is_cell && c.Bool("returnSequence")) {
@@ -198,7 +196,11 @@ ValueId Activate(CoreBuilder& b, absl::string_view function, ValueId x) {
 }
 
 AttributeSchema ActivationsAttribute(std::vector<std::string> defaults) {
-  return {.name = "activations", .kind = AttributeKind::kStrings, .default_value = std::move(defaults)};
+  const auto size = static_cast<uint32_t>(defaults.size());
+  return {.name = "activations",
+          .kind = AttributeKind::kStrings,
+          .default_value = std::move(defaults),
+          .size = size};
 }
 
 AttributeSchema RequiredSize(absl::string_view name) {

@@ -20,11 +20,9 @@ struct RecurrentKind {
   uint32_t gates;
   // Tensors carried from step to step; the first is the hidden state, which is the step's output.
   uint32_t states;
-  // How many activation functions it takes.
-  uint32_t activations;
 };
-inline constexpr RecurrentKind kGru = {.gates = 3, .states = 1, .activations = 2};
-inline constexpr RecurrentKind kLstm = {.gates = 4, .states = 2, .activations = 3};
+inline constexpr RecurrentKind kGru = {.gates = 3, .states = 1};
+inline constexpr RecurrentKind kLstm = {.gates = 4, .states = 2};
 
 struct RecurrentSizes {
   bool is_cell;

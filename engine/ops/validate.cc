@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "engine/graph/graph_error.h"
 #include "engine/graph/utf8.h"
+#include "engine/ops/attribute_check.h"
 #include "engine/ops/infer.h"
 
 namespace modeld {
@@ -162,15 +163,8 @@ class Validator {
 
   absl::Status CheckOperation(uint32_t index) {
     Operation& operation = graph_.operations[index];
-    if (operation.label.size() > limits_.max_string_bytes) {
-      // The label is cut, as it becomes part of the message.
-      const size_t size = operation.label.size();
-      operation.label = "";
-      return Error(index, "label", absl::StrCat("has ", size, " bytes"),
-                   absl::StrCat("at most ", limits_.max_string_bytes), absl::StrCat(size));
-    }
     if (operation.type.size() > limits_.max_string_bytes) operation.type.resize(limits_.max_string_bytes);
-    if (!IsUtf8(operation.label)) return Error(index, "label", "is not UTF-8");
+    MODELD_RETURN_IF_ERROR(CheckLabel(operation, index, limits_));
     for (OperandId id : OperandsRead(operation)) {
       // Ids beyond the end are InferOperation's to refuse.
       if (id.value < is_written_.size() && !is_written_[id.value]) {

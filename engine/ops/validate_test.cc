@@ -88,7 +88,8 @@ TEST_CASE("each broken rule of a graph gets its own message") {
       {"relu #1: output operand 3 is declared as float32[5], expected float32[2]",
        [](Sample& g) { g.graph().operands[3].descriptor.shape = {5}; }},
       {"relu \"\\377\": label is not UTF-8", [](Sample& g) { g.graph().operations[1].label = "\xff"; }},
-      {"relu #1: label has 2000 bytes", [](Sample& g) { g.graph().operations[1].label.assign(2000, 'l'); }},
+      {"relu #1: label has 2000 bytes, expected at most 1024",
+       [](Sample& g) { g.graph().operations[1].label.assign(2000, 'l'); }},
   };
   for (const auto& [expected, change] : cases) {
     Sample g;

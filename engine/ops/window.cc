@@ -29,8 +29,9 @@ core::ValueId FromNchw(core::CoreBuilder& b, core::ValueId x, const std::string&
 }
 
 int64_t EffectiveFilterSize(uint32_t filter, uint32_t dilation) {
-  // Sizes are below 2^31 and dilations below 2^32: the product fits.
-  return std::min<int64_t>((static_cast<int64_t>(filter) - 1) * dilation + 1, int64_t{1} << 40);
+  // Both are below 2^32, and a filter has a size: the product fits 64 bits, but not 63.
+  const uint64_t size = (uint64_t{filter} - 1) * dilation + 1;
+  return static_cast<int64_t>(std::min(size, uint64_t{kMaxReach}));
 }
 
 int64_t WindowRoom(uint32_t input, uint32_t filter, uint32_t before, uint32_t after, uint32_t dilation) {

@@ -28,7 +28,9 @@ core::ValueId FromNchw(core::CoreBuilder& b, core::ValueId x, const std::string&
 // The permutation that brings a tensor of layout `from` to layout `to`: strings of the same distinct letters.
 std::vector<uint32_t> LayoutPermutation(absl::string_view from, absl::string_view to);
 
-// (filter - 1) * dilation + 1, at most 2^40: beyond that nothing fits anyway and sums cannot overflow.
+// Beyond this nothing fits, and the sum of two such sizes cannot overflow.
+inline constexpr int64_t kMaxReach = int64_t{1} << 61;
+// (filter - 1) * dilation + 1, at most kMaxReach. Requires: filter >= 1.
 int64_t EffectiveFilterSize(uint32_t filter, uint32_t dilation);
 
 // The exact output size of a window that slides over padded input is 1 + room / stride with room >= 0, or
