@@ -9,6 +9,7 @@
 #include "engine/graph/graph_error.h"
 #include "engine/ops/decompose.h"
 #include "engine/ops/infer.h"
+#include "engine/ops/table.h"
 #include "engine/ops/validate.h"
 
 namespace modeld {
@@ -22,6 +23,9 @@ void CheckError(const OpCase& op_case, const absl::Status& status) {
   CHECK(site->label == "op");
   CHECK(site->operation_index == 0u);
   CHECK(!site->field.empty());
+  // The text begins with the field, so that it reads alone, too.
+  CHECK(op_case.expected.rfind(absl::StrCat("! ", site->field, " "), 0) == 0);
+  CHECK(site->found.size() + site->expected.size() > 0);
 }
 
 core::Graph Decomposed(const Graph& graph) {
@@ -49,10 +53,13 @@ void RunCase(const OpCase& op_case, const GraphLimits& limits) {
   Operation operation = graph.operations[0];
   const absl::StatusOr<std::vector<TensorDescriptor>> inferred = InferOperation(graph, operation, 0, limits);
   if (!inferred.ok()) return CheckError(op_case, inferred.status());
-  REQUIRE(Text(*inferred) == op_case.expected);
+  CHECK(Text(*inferred) == op_case.expected);
+  if (Text(*inferred) != op_case.expected) return;
   const absl::StatusOr<Graph> valid = Validate(GraphOf(op_case, inferred->size()), limits);
   INFO(valid.status());
   REQUIRE(valid.ok());
+  // What carries a body has no decomposition but that.
+  if (FindOp(op_case.type)->decompose == nullptr) return;
   const absl::StatusOr<Graph> again = Validate(*valid, limits);
   REQUIRE(again.ok());
   CHECK(again->operations[0].attributes == valid->operations[0].attributes);

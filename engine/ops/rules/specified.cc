@@ -5,8 +5,10 @@ namespace modeld::rules {
 const std::vector<Family>& AllFamilies() {
   // Never freed.
   static const auto* all = new std::vector<Family>{
-      ElementwiseFamily(), ActivationFamily(),    MatmulFamily(),    ConvolutionFamily(), PoolingFamily(),
-      ReductionFamily(),   NormalizationFamily(), ShapeFamily(),     MovementFamily(),
+      ElementwiseFamily(),  ActivationFamily(), MatmulFamily(),        ConvolutionFamily(),
+      PoolingFamily(),      ReductionFamily(),  NormalizationFamily(), ShapeFamily(),
+      MovementFamily(),     AxisFamily(),       GatherScatterFamily(), ArrangementFamily(),
+      QuantizationFamily(), RecurrentFamily(),  CompositeFamily(),
   };
   return *all;
 }

@@ -44,6 +44,12 @@ Family NormalizationFamily();
 Family ReductionFamily();
 Family ShapeFamily();
 Family MovementFamily();
+Family AxisFamily();
+Family GatherScatterFamily();
+Family ArrangementFamily();
+Family QuantizationFamily();
+Family RecurrentFamily();
+Family CompositeFamily();
 // All of the above.
 const std::vector<Family>& AllFamilies();
 
