@@ -5,12 +5,12 @@
 #include <limits>
 #include <memory>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "client/cpp/handles.h"
 #include "engine/graph/float16.h"
 #include "engine/graph/graph_error.h"
+#include "engine/graph/utf8.h"
 #include "engine/ops/infer.h"
 #include "engine/ops/validate.h"
 
@@ -81,7 +81,7 @@ std::optional<Region> ScalarBytes(DataType type, const Number& value) {
 }
 
 std::string Quoted(absl::string_view kind, absl::string_view name) {
-  return absl::StrCat(kind, " \"", absl::Utf8SafeCEscape(name), "\"");
+  return absl::StrCat(kind, " \"", EscapedForMessage(name), "\"");
 }
 
 }  // namespace
@@ -107,6 +107,7 @@ MaybeOperand GraphBuilder::Input(absl::string_view name, const TensorDescriptor&
     return absl::InvalidArgumentError(absl::StrCat(what, ": its name has ", name.size(),
                                                    " bytes; expected 1 to ", limits_.max_string_bytes));
   }
+  if (!IsUtf8(name)) return absl::InvalidArgumentError(absl::StrCat(what, ": its name is not UTF-8"));
   if (!input_names_.insert(std::string(name)).second) {
     return absl::InvalidArgumentError(absl::StrCat(what, ": another input has this name"));
   }
@@ -178,28 +179,35 @@ MaybeOperands GraphBuilder::AddOperation(absl::string_view type, const std::vect
 
 absl::StatusOr<modeld::Graph> GraphBuilder::Finish(const NamedOperands& outputs) {
   MODELD_RETURN_IF_ERROR(CheckOpen("graph"));
-  spent_ = true;
+  // A copy shares the constants' bytes; this builder goes on with its own when the outputs are wrong.
+  modeld::Graph graph = graph_;
   for (const auto& [name, operand] : outputs) {
     if (!operand.ok()) return operand.status();
     if (operand->builder() != id_) {
       return absl::InvalidArgumentError(
           absl::StrCat(Quoted("output", name), ": its operand is another builder's"));
     }
-    graph_.outputs.push_back({name, operand->id()});
+    graph.outputs.push_back({name, operand->id()});
   }
-  return internal::PrepareGraph(WithoutUnreachable(std::move(graph_), false), limits_);
+  MODELD_ASSIGN_OR_RETURN(modeld::Graph prepared,
+                          internal::PrepareGraph(WithoutUnreachable(std::move(graph), false), limits_));
+  spent_ = true;
+  graph_ = {};
+  return prepared;
 }
 
 absl::StatusOr<modeld::Graph> GraphBuilder::FinishBody(const std::vector<MaybeOperand>& outputs) {
   MODELD_RETURN_IF_ERROR(CheckOpen("body"));
-  spent_ = true;
+  std::vector<GraphOutput> checked;
   for (size_t i = 0; i < outputs.size(); ++i) {
     if (!outputs[i].ok()) return outputs[i].status();
     if (outputs[i]->builder() != id_) {
       return absl::InvalidArgumentError(absl::StrCat("output ", i, ": its operand is another builder's"));
     }
-    graph_.outputs.push_back({"", outputs[i]->id()});
+    checked.push_back({"", outputs[i]->id()});
   }
+  spent_ = true;
+  graph_.outputs = std::move(checked);
   modeld::Graph body = WithoutUnreachable(std::move(graph_), true);
   for (OperandId input : body.inputs) body.operands[input.value].name.clear();
   return body;
@@ -213,8 +221,8 @@ MaybeOperands GraphBuilder::Composite(const std::vector<MaybeOperand>& inputs, a
 }
 
 absl::StatusOr<Graph> GraphBuilder::Build(const NamedOperands& outputs, const BuildOptions& options) {
-  MODELD_ASSIGN_OR_RETURN(const modeld::Graph graph, Finish(outputs));
   if (!context_) return absl::FailedPreconditionError("graph: this builder was not made for a context");
+  MODELD_ASSIGN_OR_RETURN(const modeld::Graph graph, Finish(outputs));
   return context_->BuildGraph(graph, options);
 }
 

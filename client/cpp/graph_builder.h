@@ -83,16 +83,16 @@ class GraphBuilder {
   // A scalar, converted to `type`: out of an integer type's range is INVALID_ARGUMENT.
   MaybeOperand Constant(DataType type, Number value);
 
-  // Validates the graph and builds it in the context, see Context::BuildGraph. The builder is spent then,
-  // whatever the result: every further call is FAILED_PRECONDITION. Requires: the builder was made for a
-  // context.
+  // Validates the graph and builds it in the context, see Context::BuildGraph. Once the graph is valid the
+  // builder is spent, whatever comes of building it: every further call is FAILED_PRECONDITION. Wrong outputs
+  // leave it as it was. Requires: the builder was made for a context.
   absl::StatusOr<Graph> Build(const NamedOperands& outputs, const BuildOptions& options = {});
   // Validates the graph and returns it in portable form, digests computed: for ModelIdOf
-  // (engine/graph/canonical.h), for Context::BuildGraph, for files. The builder is spent.
+  // (engine/graph/canonical.h), for Context::BuildGraph, for files. The builder is spent, but for an error.
   absl::StatusOr<modeld::Graph> Finish(const NamedOperands& outputs);
   // The graph as the body of a Composite operation: inputs, all of them, and outputs count by position, their
   // names are dropped. Constants come in as inputs. What is wrong with it, Composite tells. The builder is
-  // spent.
+  // spent, but for an error.
   absl::StatusOr<modeld::Graph> FinishBody(const std::vector<MaybeOperand>& outputs);
 
   // Any operation of the table, by name; for what has no method here. UNIMPLEMENTED: the table has none of
