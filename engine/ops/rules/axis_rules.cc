@@ -66,7 +66,8 @@ Family AxisFamily() {
                                                 .kind = AttributeKind::kDataType,
                                                 .default_value = DataType::kInt32,
                                                 .types = {DataType::kInt32, DataType::kInt64}}},
-                                .base = rules[0]});
+                                .base = rules[0],
+                                .output_like = -1});
   }
   family.specified.push_back({.type = "cumulativeSum",
                               .operands = {Operand1("input", kWide, RankAtLeast(1))},

@@ -31,14 +31,16 @@ std::vector<Specified> Rows() {
     rows.push_back({.type = type,
                     .operands = {Operand1("a", types), Operand1("b", types, kAnyRank, same ? 0 : -1)},
                     .attributes = {},
-                    .base = {std::string(type), {one, one}, expected.c_str()}});
+                    .base = {std::string(type), {one, one}, expected.c_str()},
+                    .output_like = expected == one.ToString() ? 0 : -1});
   };
   const auto unary = [&](absl::string_view type, absl::string_view name, TypeSet types, DataType operand,
                          std::string expected) {
     rows.push_back({.type = type,
                     .operands = {Operand1(name, types)},
                     .attributes = {},
-                    .base = {std::string(type), {Of(operand, {2, 3})}, expected.c_str()}});
+                    .base = {std::string(type), {Of(operand, {2, 3})}, expected.c_str()},
+                    .output_like = expected == Of(operand, {2, 3}).ToString() ? 0 : -1});
   };
   for (const char* type : kBinary) binary(type, kAny, true, DataType::kFloat32, "float32[2,3]");
   for (const char* type : kComparisons) binary(type, kAny, true, DataType::kFloat32, "uint8[2,3]");
@@ -55,13 +57,15 @@ std::vector<Specified> Rows() {
                   .operands = {Operand1("condition", kTruth), Operand1("trueValue", kMoved),
                                Operand1("falseValue", kMoved, kAnyRank, 1)},
                   .attributes = {},
-                  .base = {"where", {U8({2}), F32({2}), F32({2})}, "float32[2]"}});
+                  .base = {"where", {U8({2}), F32({2}), F32({2})}, "float32[2]"},
+                  .output_like = 1});
   rows.push_back(
       {.type = "cast",
        .operands = {Operand1("input", kMoved)},
        .attributes =
            {{.name = "dataType", .kind = AttributeKind::kDataType, .required = true, .types = kMoved}},
-       .base = {"cast", {F32({2})}, {{"dataType", DataType::kInt8}}, "int8[2]"}});
+       .base = {"cast", {F32({2})}, {{"dataType", DataType::kInt8}}, "int8[2]"},
+       .output_like = -1});
   rows.push_back({.type = "clamp",
                   .operands = {Operand1("input", kAny)},
                   .attributes = {Number("minValue", -kInfinity), Number("maxValue", kInfinity)},

@@ -69,12 +69,14 @@ Family QuantizationFamily() {
        .operands = {Operand1("input", kFloats), Operand1("scale", kFloats, kAnyRank, 0),
                     Operand1("zeroPoint", kQuantized)},
        .attributes = {},
-       .base = RulesOf("quantizeLinear")[0]});
+       .base = RulesOf("quantizeLinear")[0],
+       .output_like = 2});
   family.specified.push_back({.type = "dequantizeLinear",
                               .operands = {Operand1("input", kQuantized), Operand1("scale", kFloats),
                                            Operand1("zeroPoint", kQuantized, kAnyRank, 0)},
                               .attributes = {},
-                              .base = RulesOf("dequantizeLinear")[0]});
+                              .base = RulesOf("dequantizeLinear")[0],
+                              .output_like = 1});
   return family;
 }
 

@@ -23,6 +23,8 @@ struct Specified {
   // place to break one rule.
   OpCase base;
   bool variadic = false;
+  // The required operand whose data type the outputs have, or -1: theirs does not depend on an operand's.
+  int output_like = 0;
   // May have attributes of any name (composite).
   bool open_attributes = false;
 };

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 
 namespace modeld::rules {
 namespace {
@@ -258,9 +259,13 @@ std::vector<OpCase> AllowedTypes(const Specified& row) {
   if (row.open_attributes) return calls;
   for (const Place& place : PlacesOf(row)) {
     for (uint32_t i = 1; i <= kTypes && place.leader < 0; ++i) {
-      if (place.types.Contains(static_cast<DataType>(i))) {
-        calls.push_back(Retyped(row, place, static_cast<DataType>(i)));
-      }
+      const auto type = static_cast<DataType>(i);
+      if (!place.types.Contains(type)) continue;
+      calls.push_back(Retyped(row, place, type));
+      if (place.is_extra || static_cast<int>(place.index) != row.output_like) continue;
+      const std::string before = absl::StrCat(DataTypeName(row.base.operands[place.index].data_type), "[");
+      const std::string after = absl::StrCat(DataTypeName(type), "[");
+      calls.back().expected = absl::StrReplaceAll(row.base.expected, {{before, after}});
     }
   }
   return calls;

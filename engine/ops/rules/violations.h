@@ -19,7 +19,7 @@ std::vector<OpCase> BrokenKinds(const Specified& row);
 // Each attribute with values out of range, lists of a wrong length, choices that are none.
 std::vector<OpCase> BrokenRanges(const Specified& row);
 
-// The valid call with each data type of each leading operand; what it gives is left open.
+// The valid call with each data type of each leading operand, and what it gives then.
 std::vector<OpCase> AllowedTypes(const Specified& row);
 
 }  // namespace modeld::rules
