@@ -7,7 +7,6 @@ namespace {
 
 // What an operand is after an error: nobody looks at it.
 constexpr OperandId kNone{};
-const Shape kNoShape;
 
 }  // namespace
 
@@ -118,8 +117,8 @@ OperandId Emitter::Zeros(DataType type, const Shape& shape) {
   return Expand(Constant(std::move(zero)), shape);
 }
 
-const Shape& Emitter::shape(OperandId x) const {
-  return ok() ? node_.shape(x) : kNoShape;
+Shape Emitter::shape(OperandId x) const {
+  return ok() ? node_.shape(x) : Shape{};
 }
 
 uint32_t Emitter::size(OperandId x, size_t axis) const {

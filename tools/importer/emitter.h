@@ -64,8 +64,8 @@ class Emitter {
   // All elements 0, without holding more than one of them while importing.
   OperandId Zeros(DataType type, const Shape& shape);
 
-  // Empty after an error.
-  const Shape& shape(OperandId x) const;
+  // A copy, as operands move while operations are emitted; empty after an error.
+  Shape shape(OperandId x) const;
   // Size of a dimension; 1 after an error or where there is no such dimension.
   uint32_t size(OperandId x, size_t axis) const;
   size_t rank(OperandId x) const { return shape(x).size(); }

@@ -354,5 +354,26 @@ TEST_CASE("a file that is no model is refused") {
   CHECK_FALSE(ImportOnnx(model.folder().string()).ok());
 }
 
+// The zero point that is not given is made while the scale's shape is in use (found by fuzzing).
+TEST_CASE("a zero point of zeros can be made at any size of the graph") {
+  for (int others = 0; others < 20; ++others) {
+    Model m;
+    m.Input("x", {2, 3});
+    m.Input("scale", {3});
+    std::string last = "x";
+    for (int i = 0; i < others; ++i) {
+      const std::string next = "r" + std::to_string(i);
+      m.Node("Relu", {last}, {next});
+      last = next;
+    }
+    Model::Set(m.Node("QuantizeLinear", {last, "scale"}, {"q"}), "axis", 1);
+    Model::Set(m.Node("DequantizeLinear", {"q", "scale"}, {"y"}), "axis", 1);
+    m.Output("y");
+    const auto model = m.Import();
+    INFO(model.status());
+    REQUIRE(model.ok());
+  }
+}
+
 }  // namespace
 }  // namespace modeld::importer
