@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,7 @@ struct Vector {
   std::map<std::string, std::string> expected;
   // Operation index and attribute: what validation makes of it.
   std::vector<std::pair<size_t, std::pair<std::string, AttributeValue>>> completed;
+  bool is_body = false;
 };
 
 Shape ParseShape(absl::string_view text) {
@@ -53,6 +55,17 @@ AttributeValue ParseValue(const Vector& vector, const std::string& kind, const s
       values.push_back(ParseInt(word));
     return values;
   }
+  if (kind == "strings") {
+    std::vector<std::string> values = absl::StrSplit(text, ',', absl::SkipEmpty());
+    return values;
+  }
+  if (kind == "floats") {
+    std::vector<double> values;
+    for (absl::string_view word : absl::StrSplit(text, ',', absl::SkipEmpty())) {
+      values.push_back(std::stod(std::string(word)));
+    }
+    return values;
+  }
   REQUIRE(kind == "float");
   return std::stod(text);
 }
@@ -68,7 +81,8 @@ void ReadLine(Vector& vector, const std::vector<std::string>& words) {
   };
   const auto type = [&] { return DataTypeFromName(words[2]).value(); };
   if (kind == "input") {
-    vector.operands[words[1]] = vector.graph.Input(words[1], type(), ParseShape(words[3]));
+    const std::string name = vector.is_body ? "" : words[1];
+    vector.operands[words[1]] = vector.graph.Input(name, type(), ParseShape(words[3]));
   } else if (kind == "constant") {
     const std::string bytes = absl::HexStringToBytes(words[4]);
     vector.operands[words[1]] = vector.graph.Constant(type(), ParseShape(words[3]), bytes);
@@ -83,21 +97,34 @@ void ReadLine(Vector& vector, const std::vector<std::string>& words) {
     vector.completed.push_back(
         {vector.graph.graph().operations.size() - 1, {words[1], ParseValue(vector, words[2], words[3])}});
   } else if (kind == "output") {
-    vector.graph.Output(words[1], vector.operands.at(words[2]));
+    vector.graph.Output(words[1] == "-" ? "" : words[1], vector.operands.at(words[2]));
   } else {
     vector.expected[kind] = words[1];
   }
 }
 
-Vector ReadVector(const std::filesystem::path& path) {
-  std::ifstream file(path);
-  REQUIRE(file);
+// To the end, or of a body.
+Vector ReadLines(std::istream& file, bool is_body) {
   Vector vector;
+  vector.is_body = is_body;
   for (std::string line; std::getline(file, line);) {
     if (line.empty() || line[0] == '#') continue;
+    if (line == "end") break;
+    if (line == "body") {
+      Vector body = ReadLines(file, true);
+      vector.graph.graph().operations.back().attributes["body"] =
+          GraphValue{std::make_shared<const Graph>(std::move(body.graph.graph()))};
+      continue;
+    }
     ReadLine(vector, absl::StrSplit(line, ' '));
   }
   return vector;
+}
+
+Vector ReadVector(const std::filesystem::path& path) {
+  std::ifstream file(path);
+  REQUIRE(file);
+  return ReadLines(file, false);
 }
 
 TEST_CASE("every vector has its canonical bytes, model id and structure id") {

@@ -4,8 +4,9 @@ import math
 import struct
 import sys
 
-TYPES = ["float32", "float16", "int32", "uint32", "int64", "uint64", "int8", "uint8"]
-KINDS = {"bool": 0, "int": 1, "float": 2, "string": 3, "type": 4, "operand": 5, "ints": 6}
+TYPES = ["float32", "float16", "int32", "uint32", "int64", "uint64", "int8", "uint8", "int4", "uint4"]
+KINDS = {"bool": 0, "int": 1, "float": 2, "string": 3, "type": 4, "operand": 5, "ints": 6, "floats": 7,
+         "strings": 8, "body": 10}
 
 
 def varint(value):
@@ -39,6 +40,11 @@ class Graph:
             words = ["" if word == "-" else word for word in line.split(" ")]
             if line.startswith("#") or not line:
                 continue
+            if words[0] == "end":
+                break
+            if words[0] == "body":  # `lines` is an iterator: the body takes its own
+                self.operations[-1][4]["body"] = ("body", Graph(lines))
+                continue
             getattr(self, "read_" + words[0])(*words[1:])
 
     @staticmethod
@@ -71,9 +77,12 @@ class Graph:
     def read_structure_id(self, value):
         self.expected["structure_id"] = value
 
-    def encode(self, with_labels):
+    def encode(self, with_labels, is_body=False):
         numbers, described = {}, {}
-        out = bytearray(b"modeld\0\1")
+        out = bytearray(b"" if is_body else b"modeld\0\1")
+
+        def by_name(items):
+            return items if is_body else sorted(items, key=lambda item: item[0].encode())
 
         def take(name):
             numbers[name] = len(set(numbers.values()))
@@ -103,13 +112,20 @@ class Graph:
                 return tag + bytes([TYPES.index(value) + 1])
             if kind == "operand":
                 return tag + refer(value)
-            items = [int(item) for item in value.split(",") if item]
+            if kind == "body":
+                return tag + value.encode(with_labels, is_body=True)
+            items = [item for item in value.split(",") if item]
+            if kind == "strings":
+                return tag + varint(len(items)) + b"".join(map(text, items))
+            if kind == "floats":
+                return tag + varint(len(items)) + b"".join(number(float(item)) for item in items)
+            items = [int(item) for item in items]
             return tag + varint(len(items)) + b"".join(struct.pack("<q", item) for item in items)
 
         out += varint(len(self.inputs))
-        for name, data_type, shape in sorted(self.inputs, key=lambda item: item[0].encode()):
+        for name, data_type, shape in by_name(self.inputs):
             take(name)
-            out += text(name) + tensor(data_type, shape)
+            out += (b"" if is_body else text(name)) + tensor(data_type, shape)
         out += varint(len(self.operations))
         for kind, label, inputs, outputs, attributes in self.operations:
             out += text(kind) + text(label if with_labels else "") + varint(len(inputs))
@@ -122,8 +138,8 @@ class Graph:
             for name in outputs:
                 out += varint(take(name))
         out += varint(len(self.outputs))
-        for name, operand, data_type, shape in sorted(self.outputs, key=lambda item: item[0].encode()):
-            out += text(name) + varint(numbers[operand]) + tensor(data_type, shape)
+        for name, operand, data_type, shape in by_name(self.outputs):
+            out += (b"" if is_body else text(name)) + varint(numbers[operand]) + tensor(data_type, shape)
         return bytes(out)
 
 
@@ -133,7 +149,7 @@ def main(arguments):
     for path in paths:
         with open(path, encoding="utf-8") as file:
             lines = file.read().split("\n")
-        graph = Graph(lines)
+        graph = Graph(iter(lines))
         canonical = graph.encode(True)
         found = {
             "canonical": canonical.hex(),
