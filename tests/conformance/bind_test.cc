@@ -2,9 +2,11 @@
 
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "engine/ops/table.h"
 #include "tests/conformance/adapt.h"
 
@@ -37,28 +39,80 @@ void CheckRefused(const Operator& op, const std::string& why,
   CHECK(absl::StrContains(std::string(call.status().message()), why));
 }
 
-TEST_CASE("The table's rows give WebNN's positional arguments") {
-  const std::pair<const char*, const char*> kSignatures[] = {
-      {"add", "a,b"},
-      {"logicalNot", "a"},
-      {"where", "condition,trueValue,falseValue"},
-      {"cast", "input,dataType"},
-      {"softmax", "input,axis"},
-      {"concat", "inputs,axis"},
-      {"conv2d", "input,filter"},
-      {"batchNormalization", "input,mean,variance"},
-      {"pad", "input,beginningPadding,endingPadding"},
-      {"slice", "input,starts,sizes"},
-      {"split", "input,splits"},
-      {"reshape", "input,newShape"},
-      {"clamp", "input"},
-      {"gemm", "a,b"},
-  };
-  for (const auto& [type, arguments] : kSignatures) {
-    INFO(type);
-    const OpSchema* schema = FindOp(type);
-    REQUIRE(schema != nullptr);
-    CHECK(absl::StrJoin(SignatureOf(*schema), ",") == arguments);
+// WebNN's methods with the same arguments and options, all of them (index.bs of June 2026).
+struct Methods {
+  const char* types;
+  const char* arguments;
+  const char* options;
+};
+constexpr Methods kMethods[] = {
+    {"argMin,argMax", "input,axis", "keepDimensions,outputDataType"},
+    {"batchNormalization", "input,mean,variance", "scale,bias,axis,epsilon"},
+    {"cast", "input,dataType", ""},
+    {"clamp", "input", "minValue,maxValue"},
+    {"concat", "inputs,axis", ""},
+    {"conv2d", "input,filter", "padding,strides,dilations,groups,inputLayout,filterLayout,bias"},
+    {"convTranspose2d", "input,filter",
+     "padding,strides,dilations,outputPadding,outputSizes,groups,inputLayout,filterLayout,bias"},
+    {"cumulativeSum", "input,axis", "exclusive,reversed"},
+    {"add,sub,mul,div,max,min,pow,equal,notEqual,greater,greaterOrEqual,lesser,lesserOrEqual,logicalAnd,"
+     "logicalOr,logicalXor,matmul",
+     "a,b", ""},
+    {"logicalNot,isNaN,isInfinite", "a", ""},
+    {"abs,ceil,cos,erf,exp,floor,identity,log,neg,reciprocal,roundEven,sin,sign,sqrt,tan,gelu,hardSwish,relu,"
+     "sigmoid,softplus,softsign,tanh",
+     "input", ""},
+    {"dequantizeLinear,quantizeLinear", "input,scale,zeroPoint", ""},
+    {"elu,leakyRelu", "input", "alpha"},
+    {"expand,reshape", "input,newShape", ""},
+    {"gather,gatherElements", "input,indices", "axis"},
+    {"gatherND", "input,indices", ""},
+    {"gemm", "a,b", "c,alpha,beta,aTranspose,bTranspose"},
+    {"gru", "input,weight,recurrentWeight,steps,hiddenSize",
+     "bias,recurrentBias,initialHiddenState,resetAfter,returnSequence,direction,layout,activations"},
+    {"gruCell", "input,weight,recurrentWeight,hiddenState,hiddenSize",
+     "bias,recurrentBias,resetAfter,layout,activations"},
+    {"hardSigmoid,linear", "input", "alpha,beta"},
+    {"instanceNormalization", "input", "scale,bias,epsilon,layout"},
+    {"layerNormalization", "input", "scale,bias,axes,epsilon"},
+    {"lstm", "input,weight,recurrentWeight,steps,hiddenSize",
+     "bias,recurrentBias,peepholeWeight,initialHiddenState,initialCellState,returnSequence,direction,layout,"
+     "activations"},
+    {"lstmCell", "input,weight,recurrentWeight,hiddenState,cellState,hiddenSize",
+     "bias,recurrentBias,peepholeWeight,layout,activations"},
+    {"pad", "input,beginningPadding,endingPadding", "mode,value"},
+    {"averagePool2d,l2Pool2d,maxPool2d", "input",
+     "windowDimensions,padding,strides,dilations,layout,outputShapeRounding,outputSizes"},
+    {"prelu", "input,slope", ""},
+    {"reduceL1,reduceL2,reduceLogSum,reduceLogSumExp,reduceMax,reduceMean,reduceMin,reduceProduct,reduceSum,"
+     "reduceSumSquare",
+     "input", "axes,keepDimensions"},
+    {"resample2d", "input", "mode,scales,sizes,axes"},
+    {"reverse", "input", "axes"},
+    {"scatterElements", "input,indices,updates", "axis"},
+    {"scatterND", "input,indices,updates", ""},
+    {"slice", "input,starts,sizes", "strides"},
+    {"softmax", "input,axis", ""},
+    {"split", "input,splits", "axis"},
+    {"tile", "input,repetitions", ""},
+    {"transpose", "input", "permutation"},
+    {"triangular", "input", "upper,diagonal"},
+    {"where", "condition,trueValue,falseValue", ""},
+};
+
+TEST_CASE("The table's rows have WebNN's arguments in their order, and exactly WebNN's options") {
+  for (const Methods& methods : kMethods) {
+    for (const absl::string_view type : absl::StrSplit(methods.types, ',')) {
+      INFO(std::string(type));
+      const OpSchema* schema = FindOp(type);
+      REQUIRE(schema != nullptr);
+      CHECK(absl::StrJoin(SignatureOf(*schema), ",") == methods.arguments);
+      std::set<std::string> options;
+      for (const AttributeSchema& attribute : schema->attributes) {
+        if (!attribute.required) options.emplace(attribute.name);
+      }
+      CHECK(options == std::set<std::string>(absl::StrSplit(methods.options, ',', absl::SkipEmpty())));
+    }
   }
 }
 

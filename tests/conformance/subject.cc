@@ -8,6 +8,13 @@
 #include "base/status.h"
 
 namespace modeld::conformance {
+namespace {
+
+// Not meant to be reached: a vector that hangs is to fail alone.
+constexpr absl::Duration kPatience = absl::Minutes(2);
+
+}  // namespace
+
 absl::StatusOr<std::unique_ptr<Subject>> Subject::Start(const SubjectOptions& options) {
   const std::vector<std::string> flags = {"--log",   "error",
                                           "--claim", options.decompose ? "false" : "true",
@@ -19,7 +26,8 @@ absl::StatusOr<std::unique_ptr<Subject>> Subject::Start(const SubjectOptions& op
 }
 
 absl::Status Subject::Connect() {
-  MODELD_ASSIGN_OR_RETURN(const client::Client client, client::Client::Connect({.host = daemon_->host()}));
+  MODELD_ASSIGN_OR_RETURN(const client::Client client,
+                          client::Client::Connect({.host = daemon_->host(), .default_deadline = kPatience}));
   MODELD_ASSIGN_OR_RETURN(context_, client.CreateContext({.device = device_}));
   return absl::OkStatus();
 }

@@ -2,6 +2,8 @@
 #ifndef MODELD_TESTS_CONFORMANCE_SUBJECT_H_
 #define MODELD_TESTS_CONFORMANCE_SUBJECT_H_
 
+#include <sys/types.h>
+
 #include <functional>
 #include <memory>
 #include <optional>
@@ -30,6 +32,9 @@ class Subject {
   // Starts the daemon and makes the context. UNIMPLEMENTED: there is no such device. INTERNAL: the daemon
   // does not start.
   static absl::StatusOr<std::unique_ptr<Subject>> Start(const SubjectOptions& options);
+
+  // The daemon's process.
+  pid_t pid() const { return daemon_->pid(); }
 
   // Calls `use` with the context and returns what it returns. A daemon that ends meanwhile is an INTERNAL
   // error that says how, and is started anew, so that the next use finds one.
