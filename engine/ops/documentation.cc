@@ -20,8 +20,9 @@ std::string TypesText(TypeSet types) {
     absl::string_view name;
   };
   for (const Name& name :
-       {Name{kAnyType, "any"}, Name{kMovableTypes, "movable"}, Name{kFloatTypes, "float"}, Name{kSignedTypes, "signed"},
-        Name{kFloatAndWideIntegerTypes, "float or 32/64-bit"}, Name{kIndexTypes, "index"}}) {
+       {Name{kAnyType, "any"}, Name{kMovableTypes, "movable"}, Name{kFloatTypes, "float"},
+        Name{kSignedTypes, "signed"}, Name{kFloatAndWideIntegerTypes, "float or 32/64-bit"},
+        Name{kIndexTypes, "index"}}) {
     if (types.ToString() == name.types.ToString()) return std::string(name.name);
   }
   return types.ToString();
@@ -90,9 +91,13 @@ std::string AttributeText(const AttributeSchema& row, const OpSchema& schema) {
 
 }  // namespace
 
-std::string OpsTableMarkdown() {
-  std::string text = "| operation | operands | attributes | formula |\n| --- | --- | --- | --- |\n";
+std::string OpsTableMarkdown(const std::map<std::string, OperationFacts>& facts) {
+  std::string text =
+      "| operation | operands | attributes | formula | core operations | native on |\n"
+      "| --- | --- | --- | --- | --- | --- |\n";
   for (const OpSchema& schema : AllOps()) {
+    const auto entry = facts.find(std::string(schema.type));
+    const OperationFacts of = entry == facts.end() ? OperationFacts() : entry->second;
     std::vector<std::string> operands;
     for (const OperandSchema& row : schema.operands) {
       operands.push_back(OperandText(row.name, row.types, row.ranks, row.same_type_as, schema));
@@ -100,9 +105,10 @@ std::string OpsTableMarkdown() {
     if (schema.variadic) operands.back() += ", one or more";
     std::vector<std::string> attributes;
     for (const AttributeSchema& row : schema.attributes) attributes.push_back(AttributeText(row, schema));
-    absl::StrAppend(&text, "| ", schema.type, " | ", absl::StrJoin(operands, "; "), " | ",
-                    absl::StrJoin(attributes, "; "), " | ",
-                    absl::StrReplaceAll(schema.formula, {{"|", "\\|"}}), " |\n");
+    absl::StrAppend(
+        &text, "| ", schema.type, " | ", absl::StrJoin(operands, "; "), " | ",
+        absl::StrJoin(attributes, "; "), " | ", absl::StrReplaceAll(schema.formula, {{"|", "\\|"}}), " | ",
+        absl::StrJoin(of.core_operations, ", "), " | ", absl::StrJoin(of.native_on, ", "), " |\n");
   }
   return text;
 }
