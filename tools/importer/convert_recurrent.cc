@@ -1,5 +1,5 @@
-// LSTM, GRU and RNN. What WebNN's lstm and gru take becomes one of these; the rest (RNN, sequences of various
-// lengths, clipping, other activation functions) is unrolled into steps.
+// LSTM, GRU and RNN. What WebNN's lstm and gru take becomes one of these; the rest (RNN, peepholes, sequences
+// of various lengths, clipping, other activation functions) is unrolled into steps.
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
@@ -34,6 +34,8 @@ absl::Status SetOutputs(Emitter& e, const RecurrentLayer& layer, const Outputs& 
 // Whether WebNN's operation says all that the node says.
 bool IsNative(const RecurrentLayer& layer) {
   if (layer.kind == RecurrentKind::kRnn || layer.lengths || layer.clip || layer.input_forget) return false;
+  // The output gate's peephole sees the new cell state in ONNX, the one before it in WebNN.
+  if (layer.peephole) return false;
   const size_t count = layer.activations_per_direction();
   for (size_t i = 0; i < layer.activations.size(); ++i) {
     const RecurrentActivation& activation = layer.activations[i];
@@ -50,7 +52,7 @@ Outputs EmitNative(Emitter& e, const RecurrentLayer& layer) {
   for (size_t i = 0; i < layer.activations_per_direction(); ++i) {
     activations.push_back(layer.activations[i].name);
   }
-  // ONNX's orders of gates and of peepholes are those of WebNN's layouts.
+  // ONNX's orders of gates are these layouts of WebNN.
   Attributes attributes{{"steps", int64_t{layer.steps}},
                         {"hiddenSize", int64_t{layer.hidden}},
                         {"returnSequence", true},
@@ -67,7 +69,6 @@ Outputs EmitNative(Emitter& e, const RecurrentLayer& layer) {
   }
   if (layer.h0) attributes["initialHiddenState"] = *layer.h0;
   if (layer.c0) attributes["initialCellState"] = *layer.c0;
-  if (layer.peephole) attributes["peepholeWeight"] = *layer.peephole;
   const std::vector<OperandId> outputs =
       e.Ops(lstm ? "lstm" : "gru", {layer.x, layer.w, layer.r}, std::move(attributes), lstm ? 3 : 2);
   if (lstm) return {.y = outputs[2], .h = outputs[0], .c = outputs[1]};

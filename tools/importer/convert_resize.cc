@@ -216,8 +216,9 @@ absl::StatusOr<std::vector<Step>> MakeSteps(const NodeContext& node, const Inter
 }
 
 // The axes and sizes of one resample2d that does the same, or nothing.
-std::optional<Attributes> AsResample(const Interpolation& how, const std::vector<Step>& steps, size_t rank) {
-  if (rank != 4 || steps.empty() || steps.size() > 2) return std::nullopt;
+std::optional<Attributes> AsResample(const Interpolation& how, const std::vector<Step>& steps,
+                                     const Shape& shape) {
+  if (shape.size() != 4 || steps.empty() || steps.size() > 2) return std::nullopt;
   if (how.mode == ResizeMode::kCubic || how.antialias) return std::nullopt;
   std::vector<int64_t> axes;
   std::vector<int64_t> sizes;
@@ -228,6 +229,10 @@ std::optional<Attributes> AsResample(const Interpolation& how, const std::vector
     if (!SameTaps(step.taps, MakeTaps({.mode = how.mode}, webnn))) return std::nullopt;
     axes.push_back(step.axis);
     sizes.push_back(step.size.output);
+  }
+  if (axes.size() == 1) {  // resample2d wants a second axis, which keeps its size
+    axes.push_back(axes[0] == 3 ? 2 : 3);
+    sizes.push_back(shape[static_cast<size_t>(axes[1])]);
   }
   const char* mode = how.mode == ResizeMode::kNearest ? "nearest-neighbor" : "linear";
   return Attributes{{"mode", std::string(mode)}, {"sizes", sizes}, {"axes", axes}};
@@ -312,7 +317,7 @@ absl::Status ConvertResize(NodeContext& node) {
   if (steps.empty()) return node.SetOutput(0, node.Emit("identity", {x}));
   const bool rounds = how.mode != ResizeMode::kNearest && !IsFloat(type);
   if (rounds) x = e.Cast(x, DataType::kFloat32);
-  std::optional<Attributes> resample = AsResample(how, steps, shape.size());
+  std::optional<Attributes> resample = AsResample(how, steps, shape);
   const bool narrow = type == DataType::kInt8 || type == DataType::kUint8;
   if (resample && (IsFloat(e.type(x)) || narrow)) {
     x = e.Op("resample2d", {x}, *std::move(resample));

@@ -15,7 +15,11 @@
 namespace modeld::importer {
 namespace {
 
-// Calls `f` with a null pointer of the C++ type that holds one element.
+// onnx.TensorProto.DataType numbers that the installed onnx.proto is too old to name.
+constexpr int32_t kOnnxUint4 = 21;
+constexpr int32_t kOnnxInt4 = 22;
+
+// Calls `f` with a null pointer of the C++ type that holds one element; for a packed type, of its 8-bit type.
 template <typename F>
 auto WithType(DataType type, F f) {
   switch (type) {
@@ -30,12 +34,12 @@ auto WithType(DataType type, F f) {
     case DataType::kUint64:
       return f(static_cast<uint64_t*>(nullptr));
     case DataType::kInt8:
+    case DataType::kInt4:
       return f(static_cast<int8_t*>(nullptr));
     case DataType::kUint8:
+    case DataType::kUint4:
       return f(static_cast<uint8_t*>(nullptr));
     case DataType::kFloat32:
-    case DataType::kInt4:
-    case DataType::kUint4:
       break;
   }
   return f(static_cast<float*>(nullptr));
@@ -51,9 +55,47 @@ To Convert(From value) {
   return static_cast<To>(value);
 }
 
+// Two numbers per byte, the first in the low half.
+std::vector<std::byte> Pack(const std::vector<std::byte>& numbers) {
+  std::vector<std::byte> packed((numbers.size() + 1) / 2);
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    packed[i / 2] |= (numbers[i] & std::byte{0xf}) << (i % 2 * 4);
+  }
+  return packed;
+}
+
+// The elements one by one: those of a packed tensor as bytes.
+std::vector<std::byte> Unpack(const HostTensor& tensor) {
+  const bool is_signed = tensor.descriptor.data_type == DataType::kInt4;
+  std::vector<std::byte> numbers(tensor.bytes.empty() ? 0 : tensor.element_count());
+  for (size_t i = 0; i < numbers.size(); ++i) {
+    const std::byte half = (tensor.bytes.bytes()[i / 2] >> (i % 2 * 4)) & std::byte{0xf};
+    const bool negative = is_signed && (half & std::byte{0x8}) != std::byte{0};
+    numbers[i] = negative ? half | std::byte{0xf0} : half;
+  }
+  return numbers;
+}
+
+// Calls `f` with every element.
+template <typename F>
+void ForEachElement(const HostTensor& tensor, F f) {
+  const bool packed = IsPacked(tensor.descriptor.data_type);
+  const std::vector<std::byte> unpacked = packed ? Unpack(tensor) : std::vector<std::byte>{};
+  const std::span<const std::byte> bytes = packed ? std::span(unpacked) : tensor.bytes.bytes();
+  WithType(tensor.descriptor.data_type, [&](auto* tag) {
+    using T = std::remove_pointer_t<decltype(tag)>;
+    for (size_t i = 0; i < bytes.size() / sizeof(T); ++i) {
+      T element;
+      std::memcpy(&element, bytes.data() + i * sizeof(T), sizeof(T));
+      f(element);
+    }
+  });
+}
+
 template <typename Number>
 HostTensor FromNumbers(DataType type, Shape shape, const std::vector<Number>& values) {
-  std::vector<std::byte> bytes(values.size() * ElementBytes(type));
+  const DataType wide = Unpacked(type);
+  std::vector<std::byte> bytes(values.size() * ElementBytes(wide));
   WithType(type, [&](auto* tag) {
     using T = std::remove_pointer_t<decltype(tag)>;
     for (size_t i = 0; i < values.size(); ++i) {
@@ -61,6 +103,7 @@ HostTensor FromNumbers(DataType type, Shape shape, const std::vector<Number>& va
       std::memcpy(bytes.data() + i * sizeof(T), &element, sizeof(T));
     }
   });
+  if (IsPacked(type)) bytes = Pack(bytes);
   return {{type, std::move(shape)}, Region::FromVector(std::move(bytes))};
 }
 
@@ -113,7 +156,8 @@ absl::StatusOr<ExternalPlace> ReadExternalPlace(const onnx::TensorProto& proto) 
 // The elements that lie in one of the typed fields, whose number type may be wider than the tensor's.
 template <typename Field>
 absl::StatusOr<HostTensor> FromField(const TensorDescriptor& descriptor, const Field& field) {
-  const uint64_t wanted = descriptor.ElementCount();
+  const bool packed = IsPacked(descriptor.data_type);
+  const uint64_t wanted = packed ? (descriptor.ElementCount() + 1) / 2 : descriptor.ElementCount();
   if (static_cast<uint64_t>(field.size()) != wanted) {
     return absl::InvalidArgumentError(
         absl::StrCat("has ", field.size(), " elements, its shape wants ", wanted));
@@ -124,6 +168,11 @@ absl::StatusOr<HostTensor> FromField(const TensorDescriptor& descriptor, const F
       const auto bits = static_cast<uint16_t>(field[static_cast<int>(i)]);
       std::memcpy(bytes.data() + 2 * i, &bits, 2);
     }
+    return HostTensor{descriptor, Region::FromVector(std::move(bytes))};
+  }
+  if (packed) {  // a byte, that is two numbers, in each element of the field
+    std::vector<std::byte> bytes;
+    for (const auto element : field) bytes.push_back(static_cast<std::byte>(element));
     return HostTensor{descriptor, Region::FromVector(std::move(bytes))};
   }
   using Number = std::decay_t<decltype(field[0])>;
@@ -152,6 +201,10 @@ absl::StatusOr<DataType> DataTypeFromOnnx(int32_t onnx_type) {
     case P::UINT8:
     case P::BOOL:
       return DataType::kUint8;
+    case kOnnxUint4:
+      return DataType::kUint4;
+    case kOnnxInt4:
+      return DataType::kInt4;
     default:
       return NotExpressible(
           Reason::kDataType,
@@ -176,7 +229,7 @@ absl::StatusOr<HostTensor> ReadTensor(const onnx::TensorProto& proto, std::share
     }
     MODELD_ASSIGN_OR_RETURN(tensor.bytes, files.Map(place.location, place.offset, size));
     if (reinterpret_cast<uintptr_t>(tensor.bytes.bytes().data()) %
-        ElementBytes(tensor.descriptor.data_type)) {
+        ElementBytes(Unpacked(tensor.descriptor.data_type))) {
       tensor.bytes = Region::Copy(tensor.bytes.bytes());
     }
     return tensor;
@@ -208,17 +261,12 @@ absl::StatusOr<std::vector<int64_t>> ToInts(const HostTensor& tensor) {
     return absl::InvalidArgumentError("is a float tensor, integers are wanted");
   }
   std::vector<int64_t> values;
-  const bool fits = WithType(tensor.descriptor.data_type, [&](auto* tag) {
-    using T = std::remove_pointer_t<decltype(tag)>;
-    for (size_t i = 0; i < tensor.bytes.size() / sizeof(T); ++i) {
-      T element;
-      std::memcpy(&element, tensor.bytes.bytes().data() + i * sizeof(T), sizeof(T));
-      if constexpr (std::is_same_v<T, uint64_t>) {
-        if (element > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) return false;
-      }
-      values.push_back(static_cast<int64_t>(element));
+  bool fits = true;
+  ForEachElement(tensor, [&](auto element) {
+    if constexpr (std::is_same_v<decltype(element), uint64_t>) {
+      fits = fits && element <= static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
     }
-    return true;
+    values.push_back(static_cast<int64_t>(element));
   });
   if (!fits) return absl::InvalidArgumentError("holds a number beyond int64");
   return values;
@@ -226,14 +274,7 @@ absl::StatusOr<std::vector<int64_t>> ToInts(const HostTensor& tensor) {
 
 std::vector<double> ToDoubles(const HostTensor& tensor) {
   std::vector<double> values;
-  WithType(tensor.descriptor.data_type, [&](auto* tag) {
-    using T = std::remove_pointer_t<decltype(tag)>;
-    for (size_t i = 0; i < tensor.bytes.size() / sizeof(T); ++i) {
-      T element;
-      std::memcpy(&element, tensor.bytes.bytes().data() + i * sizeof(T), sizeof(T));
-      values.push_back(static_cast<double>(element));
-    }
-  });
+  ForEachElement(tensor, [&](auto element) { values.push_back(static_cast<double>(element)); });
   return values;
 }
 

@@ -10,19 +10,19 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "base/checked_math.h"
 #include "base/status.h"
 #include "engine/ops/validate.h"
 #include "tools/importer/converters.h"
 #include "tools/importer/external_data.h"
 #include "tools/importer/import_context.h"
 #include "tools/importer/inexpressible.h"
+#include "tools/importer/input_types.h"
 
 namespace modeld::importer {
 namespace {
 
 constexpr int64_t kMinOpset = 7;
-constexpr int64_t kMaxOpset = 17;
+constexpr int64_t kMaxOpset = 21;
 // Listing more helps nobody.
 constexpr size_t kMaxUnknownListed = 50;
 
@@ -45,15 +45,20 @@ absl::StatusOr<std::shared_ptr<const onnx::ModelProto>> Parse(const std::string&
 }
 
 absl::StatusOr<int64_t> ReadOpset(const onnx::ModelProto& model) {
-  int64_t opset = 0;
+  std::optional<int64_t> opset;
   for (const auto& import : model.opset_import()) {
     if (import.domain().empty() || import.domain() == "ai.onnx") opset = import.version();
   }
-  if (opset < kMinOpset || opset > kMaxOpset) {
-    return NotExpressible(Reason::kOpset,
-                          absl::StrCat("opset ", opset, " is outside ", kMinOpset, " to ", kMaxOpset));
+  if (!opset) return NotExpressible(Reason::kOpset, "the model does not say which opset of ONNX it is of");
+  if (*opset < kMinOpset) {
+    return NotExpressible(Reason::kOpset, absl::StrCat("opset ", *opset, " is older than ", kMinOpset,
+                                                       ", the oldest that is read; convert the model"));
   }
-  return opset;
+  if (*opset > kMaxOpset) {
+    return NotExpressible(Reason::kOpset, absl::StrCat("opset ", *opset, " is newer than ", kMaxOpset,
+                                                       ", the newest that is read; export for that"));
+  }
+  return *opset;
 }
 
 // Reports all operators that the tables do not know, at once.
@@ -82,58 +87,6 @@ absl::Status CheckOperators(const onnx::GraphProto& graph) {
   return known_why ? NotExpressible(*reason, message) : absl::UnimplementedError(message);
 }
 
-absl::StatusOr<TensorDescriptor> ReadInputType(const onnx::ValueInfoProto& input) {
-  const std::string name = absl::StrCat("input \"", input.name(), "\"");
-  if (!input.type().has_tensor_type())
-    return NotExpressible(Reason::kNotATensor, absl::StrCat(name, " is not a tensor"));
-  const auto& type = input.type().tensor_type();
-  TensorDescriptor descriptor;
-  const absl::StatusOr<DataType> data_type = DataTypeFromOnnx(type.elem_type());
-  if (!data_type.ok()) return Annotate(data_type.status(), name);
-  descriptor.data_type = *data_type;
-  if (!type.has_shape()) return absl::InvalidArgumentError(absl::StrCat(name, " has no shape"));
-  for (int i = 0; i < type.shape().dim_size(); ++i) {
-    const auto& dimension = type.shape().dim(i);
-    if (dimension.has_dim_value() && dimension.dim_value() == 0) {
-      return NotExpressible(Reason::kEmptyTensor, absl::StrCat(name, " dimension ", i, " has size 0"));
-    }
-    if (!dimension.has_dim_value() || dimension.dim_value() < 1 || dimension.dim_value() > INT32_MAX) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(name, " dimension ", i,
-                       dimension.has_dim_param() ? absl::StrCat(" (\"", dimension.dim_param(), "\")") : "",
-                       " is not a fixed size; export the model with static shapes"));
-    }
-    descriptor.shape.push_back(static_cast<uint32_t>(dimension.dim_value()));
-  }
-  return descriptor;
-}
-
-// The model's own type for an input holds for a value that the caller knows, too.
-absl::Status CheckKnownInput(const onnx::ValueInfoProto& input, const HostTensor& known) {
-  const std::string name = absl::StrCat("input \"", input.name(), "\"");
-  const auto& type = input.type().tensor_type();
-  const absl::StatusOr<DataType> data_type = DataTypeFromOnnx(type.elem_type());
-  if (!data_type.ok()) return Annotate(data_type.status(), name);
-  uint64_t bytes = ElementBytes(known.descriptor.data_type);
-  for (uint32_t size : known.descriptor.shape) {
-    const auto product = CheckedMul(bytes, uint64_t{size});
-    if (!product) return absl::InvalidArgumentError(absl::StrCat(name, ": its known value is too large"));
-    bytes = *product;
-  }
-  bool fits = *data_type == known.descriptor.data_type && bytes == known.bytes.size();
-  if (type.has_shape()) {
-    fits = fits && static_cast<size_t>(type.shape().dim_size()) == known.descriptor.shape.size();
-    for (int i = 0; fits && i < type.shape().dim_size(); ++i) {
-      const auto& dimension = type.shape().dim(i);
-      fits = !dimension.has_dim_value() || dimension.dim_value() == known.descriptor.shape[i];
-    }
-  }
-  if (fits) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(name, ": its known value ", known.descriptor.ToString(),
-                                                 " with ", known.bytes.size(),
-                                                 " bytes is not of the model's type"));
-}
-
 absl::Status DefineValues(const onnx::GraphProto& graph, std::shared_ptr<const void> owner,
                           ExternalFiles& files, const ImportOptions& options, ImportContext& context) {
   if (graph.sparse_initializer_size() > 0) {
@@ -146,15 +99,17 @@ absl::Status DefineValues(const onnx::GraphProto& graph, std::shared_ptr<const v
     MODELD_RETURN_IF_ERROR(context.Define(tensor.name(), {.host = *std::move(host)}));
     initialized.insert(tensor.name());
   }
+  std::set<std::string> known_names = initialized;
   for (const auto& input : graph.input()) {
-    if (initialized.contains(input.name())) continue;
-    if (const auto known = options.known_inputs.find(input.name()); known != options.known_inputs.end()) {
-      MODELD_RETURN_IF_ERROR(CheckKnownInput(input, known->second));
-      MODELD_RETURN_IF_ERROR(context.Define(input.name(), {.host = known->second}));
-      continue;
-    }
-    MODELD_ASSIGN_OR_RETURN(const TensorDescriptor descriptor, ReadInputType(input));
-    MODELD_RETURN_IF_ERROR(context.AddInput(input.name(), descriptor));
+    const auto known = options.known_inputs.find(input.name());
+    if (initialized.contains(input.name()) || known == options.known_inputs.end()) continue;
+    MODELD_RETURN_IF_ERROR(CheckKnownInput(input, known->second));
+    MODELD_RETURN_IF_ERROR(context.Define(input.name(), {.host = known->second}));
+    known_names.insert(input.name());
+  }
+  MODELD_ASSIGN_OR_RETURN(const std::vector<InputType> inputs, ReadInputTypes(graph, known_names, options));
+  for (const InputType& input : inputs) {
+    MODELD_RETURN_IF_ERROR(context.AddInput(input.name, input.descriptor));
   }
   return absl::OkStatus();
 }

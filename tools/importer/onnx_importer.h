@@ -22,6 +22,10 @@ struct ImportOptions {
   // Values of inputs that the caller knows already, by name: these inputs become constants, so that they may
   // be shapes, axes or the like. Names that the model does not have are ignored.
   std::map<std::string, HostTensor> known_inputs;
+  // Shapes of inputs by name, and sizes of dimensions by the names that the model gives them, for what the
+  // model leaves open. A shape goes before a dimension's name. Each must be of use.
+  std::map<std::string, std::vector<int64_t>> shapes;
+  std::map<std::string, int64_t> dims;
 };
 
 // A model in portable form.
@@ -36,14 +40,15 @@ struct ImportedModel {
   uint32_t folded_nodes = 0;
 };
 
-// Reads the .onnx file at `path`: opsets 7 to 17, float32 (integers and bool where WebNN has them), static
-// shapes. Weights are inline or external; external ones must be plain files beneath the model's folder,
-// reached without symbolic links. Inputs keep their names and order; initializers listed as inputs become
-// constants. Labels are node names. Not for use by several threads on one file while it changes. Errors:
-//   NOT_FOUND: no such file. INVALID_ARGUMENT: not a valid model; a shape is not static (named); a limit is
-//   passed. UNIMPLEMENTED: operators or attributes that cannot be expressed, with a Reason (reason.h);
-//   unknown operators are all listed, by node name and type. PERMISSION_DENIED: an external file lies outside
-//   the model's folder, or is no plain file.
+// Reads the .onnx file at `path`: opsets 7 to 21, of the types that WebNN has (bool as uint8), with fixed
+// shapes or such that the options fix. Weights are inline or external; external ones must be plain files
+// beneath the model's folder, reached without symbolic links. Inputs keep their names and order; initializers
+// listed as inputs become constants. Labels are node names. Not for use by several threads on one file while
+// it changes. Errors:
+//   NOT_FOUND: no such file. INVALID_ARGUMENT: not a valid model; dimensions without a size (all of them
+//   named); sizes in the options that do not fit; a limit is passed. UNIMPLEMENTED: operators or attributes
+//   that cannot be expressed, with a Reason (reason.h); unknown operators are all listed, by node name and
+//   type. PERMISSION_DENIED: an external file lies outside the model's folder, or is no plain file.
 absl::StatusOr<ImportedModel> ImportOnnx(const std::string& path, const ImportOptions& options = {});
 
 }  // namespace modeld::importer

@@ -333,6 +333,22 @@ TEST_CASE("A model is imported, found by its key, run and removed", "[app]") {
   CHECK(daemon.seen().calls["DeleteModel"] == 0);
 }
 
+TEST_CASE("Sizes on the command line must fit the model", "[app]") {
+  const client::FakeDaemon daemon;
+  const auto refused = [&](const std::string& option, const std::string& value) {
+    const Result result = Modelctl(daemon, {"import", kDigits, option, value});
+    CHECK(result.code == 1);
+    return result.err;
+  };
+  CHECK_THAT(refused("--shape", "nobody=1x2"), Contains("\"nobody\", which is no input"));
+  CHECK_THAT(refused("--shape", "1x2"), Contains("NAME=SIZE"));
+  CHECK_THAT(refused("--shape", "nobody=1x2y"), Contains("sizes like 1x3x224x224"));
+  CHECK_THAT(refused("--dim", "nothing=2"), Contains("\"nothing\", which no input has"));
+  CHECK_THAT(refused("--dim", "nothing=many"), Contains("a number is wanted"));
+  const Result container = Modelctl(daemon, {"import", TempFile("any.modeld"), "--dim", "batch=1"});
+  CHECK_THAT(container.err, Contains("are for ONNX models"));
+}
+
 TEST_CASE("Import says what is wrong with a file", "[app]") {
   const client::FakeDaemon daemon;
   CHECK(Modelctl(daemon, {"import", TempFile("absent.onnx")}).code == 3);

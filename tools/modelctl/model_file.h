@@ -2,7 +2,9 @@
 #ifndef MODELD_TOOLS_MODELCTL_MODEL_FILE_H_
 #define MODELD_TOOLS_MODELCTL_MODEL_FILE_H_
 
+#include <CLI/App.hpp>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "client/cpp/context.h"
@@ -13,9 +15,20 @@
 
 namespace modeld::tools {
 
+// What an ONNX model leaves open, as the command line says it.
+struct ModelSizes {
+  std::vector<std::string> shapes;  // input=1x3x224x224
+  std::vector<std::string> dims;    // batch=1
+};
+
+// --shape and --dim.
+void AddSizeOptions(CLI::App& command, ModelSizes& sizes);
+
 // The graph of a .modeld container or an .onnx model, told apart by the name's end; anything else is taken
-// for ONNX. Errors: those of ReadContainer and importer::ImportOnnx.
-absl::StatusOr<Graph> ReadModelFile(const std::string& path, const GraphLimits& limits);
+// for ONNX. Errors: those of ReadContainer and importer::ImportOnnx; INVALID_ARGUMENT for sizes that cannot
+// be read, or given with a container.
+absl::StatusOr<Graph> ReadModelFile(const std::string& path, const GraphLimits& limits,
+                                    const ModelSizes& sizes = {});
 
 // Builds a graph in a context, with a bar for the upload where somebody watches.
 absl::StatusOr<client::Graph> BuildWithProgress(Environment& environment, const client::Context& context,

@@ -33,6 +33,7 @@ struct RunArguments {
   std::string device;
   uint32_t threads = 0;
   PictureOptions pictures;
+  ModelSizes sizes;
 };
 
 // What the runs took, as this side of the socket sees it.
@@ -47,9 +48,10 @@ struct Times {
 using Outputs = std::map<std::string, Array>;
 
 absl::StatusOr<client::Graph> LoadGraph(Environment& environment, const client::Client& client,
-                                        const client::Context& context, const std::string& model) {
+                                        const client::Context& context, const RunArguments& arguments) {
+  const std::string& model = arguments.model;
   if (IsModelFile(model)) {
-    MODELD_ASSIGN_OR_RETURN(const Graph graph, ReadModelFile(model, context.limits()));
+    MODELD_ASSIGN_OR_RETURN(const Graph graph, ReadModelFile(model, context.limits(), arguments.sizes));
     return BuildWithProgress(environment, context, graph);
   }
   MODELD_ASSIGN_OR_RETURN(const ModelReference reference, FindModel(environment, model));
@@ -196,8 +198,7 @@ absl::Status Run(Environment& environment, const RunArguments& arguments) {
                                                environment.call()));
   Times times;
   const absl::Time start = absl::Now();
-  MODELD_ASSIGN_OR_RETURN(const client::Graph graph,
-                          LoadGraph(environment, client, context, arguments.model));
+  MODELD_ASSIGN_OR_RETURN(const client::Graph graph, LoadGraph(environment, client, context, arguments));
   times.load = absl::Now() - start;
   MODELD_ASSIGN_OR_RETURN(auto files, OutputFiles(arguments, graph));
   MODELD_ASSIGN_OR_RETURN(const Outputs outputs, RunGraph(environment, arguments, context, graph, times));
@@ -247,6 +248,7 @@ Action DefineRun(CLI::App& command) {
       ->check(CLI::Range(1, 1'000'000'000));
   command.add_option("--device", arguments->device, "\"cpu\" or \"reference\"; else the daemon decides");
   command.add_option("--threads", arguments->threads, "Threads for one run; else the daemon decides");
+  AddSizeOptions(command, arguments->sizes);
   auto* group =
       command.add_option_group("Pictures", "Elements are (pixel * scale - mean) / std, pixels 0 to 255");
   group->add_option("--mean", image.mean, "One number, or one for each channel: 0.485,0.456,0.406")
