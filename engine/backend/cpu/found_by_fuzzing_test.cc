@@ -67,5 +67,17 @@ TEST_CASE("a clamp whose bound is NaN gives NaN") {
   }
 }
 
+TEST_CASE("a huge scale of instanceNormalization does not overflow before its time") {
+  for (const char* layout : {"nchw", "nhwc"}) {
+    INFO(layout);
+    TestGraph g;
+    const OperandId x = g.Float("x", {1, 3, 3, 3});
+    g.Output("y", g.Op("instanceNormalization", {g.Op("linear", {x}, {{"alpha", 0.25}})},
+                       {{"scale", g.Float("scale", {3})}, {"layout", Str(layout)}}));
+    const Tensor scale = testing::TensorOf(DataType::kFloat32, {3}, {1e38, -1e38, 1});
+    CheckAgainstReference(g, {RandomTensor({1, 3, 3, 3}, 1), scale});
+  }
+}
+
 }  // namespace
 }  // namespace modeld::cpu

@@ -132,16 +132,18 @@ void NormalizeColumns(const NormalizePlan& plan, const NormalizeOperands& operan
       sums[i] += deviation * deviation;
     }
   }
+  // Not scale / deviation as one factor: that overflows where the result does not.
+  std::array<float, kColumns> deviations;
   std::array<float, kColumns> scales;
   std::array<float, kColumns> biases;
   for (int64_t i = 0; i < columns; ++i) {
-    const float deviation = std::sqrt(static_cast<float>(sums[i] / n) + plan.epsilon);
-    scales[i] = (operands.scale == nullptr ? 1.0f : operands.scale[first + i]) / deviation;
+    deviations[i] = std::sqrt(static_cast<float>(sums[i] / n) + plan.epsilon);
+    scales[i] = operands.scale == nullptr ? 1.0f : operands.scale[first + i];
     biases[i] = operands.bias == nullptr ? 0.0f : operands.bias[first + i];
   }
   for (int64_t row = 0; row < plan.extents.length; ++row) {
     for (int64_t i = 0; i < columns; ++i) {
-      out[row * stride + i] = (in[row * stride + i] - means[i]) * scales[i] + biases[i];
+      out[row * stride + i] = (in[row * stride + i] - means[i]) / deviations[i] * scales[i] + biases[i];
     }
   }
 }
