@@ -369,6 +369,12 @@ TEST_CASE("attention that does not fit together is refused, with the reason") {
     model.Node("MultiHeadAttention", {"x", "x", "x", "bias"}, {"y"}).Microsoft().Int("num_heads", 2);
     CheckRefused(model, kInvalid, "bias does not fit");
   }
+  SECTION("a bias without dimensions, for keys that come by head") {
+    model.Constant("bias", {}, {1});
+    model.Input("k", {2, 2, 3, 2});
+    model.Node("MultiHeadAttention", {"x", "k", "k", "bias"}, {"y"}).Microsoft().Int("num_heads", 2);
+    CheckRefused(model, kInvalid, "too few dimensions");
+  }
   SECTION("caches that do not fit the heads") {
     model.Constant("ids", {1}, {0}, onnx::TensorProto::INT64);
     model.Constant("cos", {9, 3}, Vector(27, 1));

@@ -46,6 +46,28 @@ TEST_CASE("layer normalisation, with its moments") {
   CHECK(ValuesOf((*results)[2])[2] == Approx(1 / std::sqrt(62.0 / 9 + 0.25)));
 }
 
+TEST_CASE("float16 models normalise in float16, with moments in float32") {
+  constexpr int kHalf = onnx::TensorProto::FLOAT16;
+  TestModel model(17);
+  model.Input("x", {2, 6}, kHalf);
+  model.Constant("scale", {6}, Vector(6, 2), kHalf);
+  model.Node("LayerNormalization", {"x", "scale"}, {"y", "mean"});
+  model.Node("SimplifiedLayerNormalization", {"x", "scale"}, {"z"});
+  for (const char* name : {"y", "mean", "z"}) model.Output(name);
+  const auto results = model.Run({TensorOf(DataType::kFloat16, {2, 6}, kX)});
+  INFO(std::string(results.status().message()));
+  REQUIRE(results.ok());
+  CHECK((*results)[0].descriptor.data_type == DataType::kFloat16);
+  CHECK((*results)[1].descriptor.data_type == DataType::kFloat32);
+  CHECK((*results)[2].descriptor.data_type == DataType::kFloat16);
+  Vector wanted = Normalized(kX, 6, 1e-5);
+  for (double& value : wanted) value *= 2;
+  CheckClose(ValuesOf((*results)[0]), wanted, 4e-3);
+  Vector rms = Normalized(kX, 6, 1e-5, true);
+  for (double& value : rms) value *= 2;
+  CheckClose(ValuesOf((*results)[2]), rms, 4e-3);
+}
+
 TEST_CASE("layer normalisation from an axis on, with a scale that broadcasts") {
   TestModel model(17);
   model.Input("x", {2, 2, 3});

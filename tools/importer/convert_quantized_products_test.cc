@@ -269,10 +269,14 @@ TEST_CASE("quantised products that do not fit are refused, with the reason") {
     CheckRefused(model, StatusCode::kUnimplemented, "a window of 400 elements");
   }
   SECTION("groups") {
-    model.Input("x", {1, 90, 5, 5}, kUint8);
-    model.Input("w", {2, 60, 3, 3}, kUint8);
-    model.Node("ConvInteger", {"x", "w"}, {"y"}).Int("group", 2);
-    CheckRefused(model, kInvalid, "do not fit the groups");
+    for (const int64_t group : {int64_t{2}, int64_t{0}, int64_t{-1}, INT64_MAX, INT64_MIN}) {
+      TestModel wrong(13);
+      wrong.Input("x", {1, 90, 5, 5}, kUint8);
+      wrong.Input("w", {2, 60, 3, 3}, kUint8);
+      wrong.Node("ConvInteger", {"x", "w"}, {"y"}).Int("group", group);
+      wrong.Output("y");
+      CheckRefused(wrong, kInvalid, "do not fit the groups");
+    }
   }
   SECTION("a missing scale") {
     model.Input("x", {1, 1, 2, 2}, kUint8);

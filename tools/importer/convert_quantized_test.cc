@@ -1,4 +1,5 @@
 #include <catch2/catch.hpp>
+#include <fstream>
 
 #include "tools/importer/test_model.h"
 
@@ -116,6 +117,23 @@ TEST_CASE("4-bit initializers come as raw bytes or as bytes in integers") {
       CHECK(y == (type == kOnnxInt4 ? Vector{0.5, -4, 3.5, 0, -0.5} : Vector{0.5, 4, 3.5, 0, 7.5}));
     }
   }
+}
+
+TEST_CASE("4-bit weights may lie beside the model") {
+  TestModel model(21);
+  onnx::TensorProto& x = model.Constant("x", {3}, {}, kOnnxInt4);
+  x.set_data_location(onnx::TensorProto::EXTERNAL);
+  for (const auto& [key, value] : {std::pair{"location", "w.bin"}, {"offset", "1"}, {"length", "2"}}) {
+    auto& entry = *x.add_external_data();
+    entry.set_key(key);
+    entry.set_value(value);
+  }
+  std::ofstream(model.folder() / "w.bin", std::ios::binary) << "?\x72\x0f";
+  model.Constant("scale", {}, {2});
+  model.Node("DequantizeLinear", {"x", "scale"}, {"y"});
+  model.Input("unused", {1});
+  model.Output("y");
+  CHECK(Results(model, {Floats({1}, {0})}) == Vector{4, 14, -2});
 }
 
 TEST_CASE("4-bit initializers of the wrong size are refused") {

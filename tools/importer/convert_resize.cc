@@ -238,10 +238,11 @@ std::optional<Attributes> AsResample(const Interpolation& how, const std::vector
   return Attributes{{"mode", std::string(mode)}, {"sizes", sizes}, {"axes", axes}};
 }
 
-// [n] as a shape that broadcasts along `axis`.
+// [n] as a shape that broadcasts along `axis`; after an error there is no rank, and nobody looks at the
+// shape.
 Shape AlongAxis(size_t rank, uint32_t axis, uint32_t n) {
   Shape shape(rank, 1);
-  shape[axis] = n;
+  if (axis < rank) shape[axis] = n;
   return shape;
 }
 

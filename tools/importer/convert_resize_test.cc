@@ -240,6 +240,14 @@ TEST_CASE("a wrong Resize is refused, with the reason") {
   refused({.sizes = {1, 1, 2, 2}, .coordinates = "tf_crop_and_resize"}, kInvalid, "roi has 0 elements");
 }
 
+// Found by mutating models: the second axis makes the tensor too large, and the third met an operand that is
+// not there.
+TEST_CASE("a Resize that becomes too large on the way is refused") {
+  TestModel model(19);
+  Build({.shape = {1, 1, 1, 1}, .sizes = {1, 1000000, 1000000, 3}, .coordinates = "align_corners"}, model);
+  CheckRefused(model, StatusCode::kInvalidArgument, "Resize_y");
+}
+
 TEST_CASE("scales that depend on the input are refused") {
   TestModel model;
   model.Input("x", {1, 1, 2, 2});

@@ -79,7 +79,8 @@ OperandId Emitter::TransposeLast(OperandId x) {
 }
 
 OperandId Emitter::Slice(OperandId x, uint32_t axis, uint32_t start, uint32_t count) {
-  if (!ok() || (start == 0 && count == size(x, axis))) return x;
+  if (!Require(axis < rank(x), "an operand has too few dimensions")) return x;
+  if (start == 0 && count == size(x, axis)) return x;
   std::vector<int64_t> starts(rank(x), 0);
   std::vector<int64_t> sizes = ToList(shape(x));
   starts[axis] = start;

@@ -137,7 +137,7 @@ ExactSum ConvolveExactly(Emitter& e, const Factor& x, const Factor& w) {
         e.node().Unsupported(absl::StrCat("a window of ", window, " elements has no exact sum in float32")));
     return {};
   }
-  if (!e.Require(groups >= 1 && int64_t{e.size(x.values, 1)} == groups * channels,
+  if (!e.Require(groups >= 1 && groups <= INT32_MAX && int64_t{e.size(x.values, 1)} == groups * channels,
                  "channels of input and filter do not fit the groups")) {
     return {};
   }

@@ -79,6 +79,14 @@ TestNode& TestNode::Strings(const std::string& name, const std::vector<std::stri
   return *this;
 }
 
+TestNode& TestNode::Tensor(const std::string& name, const std::vector<int64_t>& values) {
+  onnx::TensorProto& tensor = *Add(name, AttributeProto::TENSOR).mutable_t();
+  tensor.set_data_type(onnx::TensorProto::INT64);
+  tensor.add_dims(static_cast<int64_t>(values.size()));
+  for (int64_t value : values) tensor.add_int64_data(value);
+  return *this;
+}
+
 TestNode& TestNode::Microsoft() {
   node_.set_domain("com.microsoft");
   return *this;

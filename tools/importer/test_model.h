@@ -28,6 +28,8 @@ class TestNode {
   TestNode& Ints(const std::string& name, const std::vector<int64_t>& values);
   TestNode& Floats(const std::string& name, const std::vector<float>& values);
   TestNode& Strings(const std::string& name, const std::vector<std::string>& values);
+  // An int64 tensor of rank 1.
+  TestNode& Tensor(const std::string& name, const std::vector<int64_t>& values);
   TestNode& Microsoft();
 
  private:
