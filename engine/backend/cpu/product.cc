@@ -174,7 +174,7 @@ dnnl::primitive_attr AttributesWith(const dnnl::post_ops& ops) {
 
 bool IsUnfit(const std::string& implementation, const Fusion& fusion) {
   const auto contains = [&](const char* part) { return implementation.find(part) != std::string::npos; };
-  return contains("ref") || (fusion.has_full_operand && contains("gemm"));
+  return contains("ref") || (fusion.has_full_operand && (contains("gemm") || contains("brdgmm")));
 }
 
 absl::StatusOr<bool> EmitProduct(Emitter& emitter, const core::Node& node,

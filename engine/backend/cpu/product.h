@@ -29,8 +29,9 @@ struct ProductPrimitive {
 dnnl::primitive_attr AttributesWith(const dnnl::post_ops& ops);
 
 // True for an implementation (by oneDNN's name for it) that is not to be used: plain loops ("ref"), which
-// fuse everything and are slow; and "gemm" with an operand of the output's shape, which oneDNN 2.6 reads in
-// the wrong order when channels are last.
+// fuse everything and are slow; and with an operand of the output's shape "gemm", which oneDNN 2.6 reads in
+// the wrong order when channels are last, and "brdgmm" (depthwise), which takes a single pixel's channels
+// beyond a multiple of its block from the wrong place.
 bool IsUnfit(const std::string& implementation, const Fusion& fusion);
 
 // Makes the primitive of type Primitive for `desc`, a callable that gives its operation descriptor; nothing
