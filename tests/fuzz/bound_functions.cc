@@ -13,8 +13,8 @@ using core::BinaryFunction;
 using core::Comparison;
 using core::UnaryFunction;
 
-constexpr Real kFunctionRelative = 2e-5L;
-constexpr Real kFunctionAbsolute = 2e-6L;
+constexpr Real kFunctionRelative = 2e-6L;
+constexpr Real kFunctionAbsolute = 3e-7L;
 constexpr Real kPi = std::numbers::pi_v<Real>;
 
 struct FloatLimits {

@@ -5,6 +5,7 @@
 // refused.
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -58,18 +59,20 @@ constexpr double kFloats[] = {0.0,  -0.0,  1.0,   -1.0,
 
 class GraphReader {
  public:
-  explicit GraphReader(ByteReader bytes) : bytes_(bytes) {}
+  // `depth`: of composite operations around this graph. The bytes must outlive the reader.
+  explicit GraphReader(ByteReader& bytes, uint32_t depth = 0) : bytes_(bytes), depth_(depth) {}
 
   // Whether every operation of the graph was accepted on its own.
   bool all_accepted() const { return all_accepted_; }
 
   Graph Read() {
     for (uint32_t n = 1 + bytes_.Below(3); n > 0; --n) AddLeaf();
-    while (!bytes_.empty() && graph().operations.size() < 24) AddOperation();
+    const size_t most = depth_ == 0 ? 24 : 1 + bytes_.Below(3);
+    while (!bytes_.empty() && graph().operations.size() < most) AddOperation();
     for (size_t i = 0; i < results_.size(); ++i) {
-      // What was computed last is wanted, and some of the rest.
+      // What was computed last is wanted, and some of the rest; a body's outputs have no names.
       if (i + 1 == results_.size() || bytes_.Below(4) == 0) {
-        builder_.Output(std::string("out") + std::to_string(i), results_[i]);
+        builder_.Output(depth_ > 0 ? "" : std::string("out") + std::to_string(i), results_[i]);
       }
     }
     return WithoutUnreachable(std::move(graph()), /*keep_inputs=*/bytes_.Below(2) == 0);
@@ -93,8 +96,9 @@ class GraphReader {
     Shape shape = AnyShape();
     const TensorDescriptor descriptor = {type, shape};
     if (!CheckDescriptor(descriptor, kLimits).ok()) shape = {2, 2};
-    if (bytes_.Below(2) == 0) {
-      operands_.push_back(builder_.Input("in" + std::to_string(operands_.size()), type, shape));
+    if (depth_ > 0 || bytes_.Below(2) == 0) {
+      const std::string name = depth_ > 0 ? "" : "in" + std::to_string(operands_.size());
+      operands_.push_back(builder_.Input(name, type, shape));
     } else {
       std::string data(TensorDescriptor{type, shape}.ByteSize().value_or(0), '\0');
       const uint8_t fill = bytes_.Byte();
@@ -149,7 +153,7 @@ class GraphReader {
 
   AttributeValue Attribute(const AttributeSchema& schema, const TensorDescriptor& first) {
     const auto rank = static_cast<uint32_t>(first.shape.size());
-    switch (bytes_.Below(32) == 0 ? static_cast<AttributeKind>(bytes_.Below(11)) : schema.kind) {
+    switch (bytes_.Below(32) == 0 ? static_cast<AttributeKind>(bytes_.Below(13)) : schema.kind) {
       case AttributeKind::kBool:
         return bytes_.Below(2) == 0;
       case AttributeKind::kUint:
@@ -178,16 +182,51 @@ class GraphReader {
         [[fallthrough]];
       case AttributeKind::kUints:
         return Ints(schema.size != 0 ? schema.size : rank);
+      case AttributeKind::kFloats: {
+        std::vector<double> list(bytes_.Below(4));
+        for (double& value : list) value = Float();
+        return list;
+      }
+      case AttributeKind::kGraph:
+        return Body();
       default:
         return std::vector<std::string>(bytes_.Below(5), "relu");
     }
   }
 
+  GraphValue Body() {
+    Graph body;
+    if (depth_ < 10 && !bytes_.empty()) {
+      GraphReader reader(bytes_, depth_ + 1);
+      body = reader.Read();
+      all_accepted_ = all_accepted_ && reader.all_accepted();
+    }
+    return {std::make_shared<const Graph>(std::move(body))};
+  }
+
+  // An operand like the body's input; mostly so.
+  OperandId OperandLike(const TensorDescriptor& wanted) {
+    for (uint32_t i = 0; i < graph().operands.size(); ++i) {
+      if (graph().operands[i].descriptor == wanted) return {i};
+    }
+    if (bytes_.Below(8) == 0) return AnyOperand();
+    operands_.push_back(builder_.Input(depth_ > 0 ? "" : "in" + std::to_string(operands_.size()),
+                                       wanted.data_type, wanted.shape));
+    return operands_.back();
+  }
+
   void AddOperation() {
     const OpSchema& schema = AllOps()[bytes_.Below(static_cast<uint32_t>(AllOps().size()))];
     Operation operation = {.type = std::string(schema.type), .label = "op"};
-    const size_t operands = schema.variadic ? 1 + bytes_.Below(4) : schema.operands.size();
+    size_t operands = schema.variadic ? 1 + bytes_.Below(4) : schema.operands.size();
     TensorDescriptor first;
+    if (schema.type == "composite" && bytes_.Below(4) != 0) {
+      const GraphValue body = Body();
+      for (OperandId id : body.graph->inputs)
+        operation.inputs.push_back(OperandLike(body.graph->descriptor(id)));
+      operation.attributes["body"] = body;
+      operands = 0;
+    }
     for (size_t i = 0; i < operands; ++i) {
       const OperandSchema& wanted = schema.operands[std::min(i, schema.operands.size() - 1)];
       const bool like = wanted.same_type_as >= 0 && i > 0;
@@ -197,6 +236,7 @@ class GraphReader {
       }
     }
     for (const AttributeSchema& attribute : schema.attributes) {
+      if (operation.attributes.count(attribute.name) != 0) continue;
       if (attribute.required || bytes_.Below(2) == 0) {
         operation.attributes[std::string(attribute.name)] = Attribute(attribute, first);
       }
@@ -226,7 +266,8 @@ class GraphReader {
 
   static constexpr uint32_t kTypes = 10;
 
-  ByteReader bytes_;
+  ByteReader& bytes_;
+  const uint32_t depth_;
   TestGraph builder_;
   std::vector<OperandId> operands_;
   std::vector<OperandId> results_;
@@ -257,7 +298,8 @@ void Run(const Program& program, const std::string& text) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace modeld;
   using fuzz::Require;
-  fuzz::GraphReader reader(fuzz::ByteReader(data, size));
+  fuzz::ByteReader bytes(data, size);
+  fuzz::GraphReader reader(bytes);
   const Graph graph = reader.Read();
   const std::string text = ToText(graph);
   const absl::StatusOr<Graph> valid = Validate(graph, fuzz::kLimits);
