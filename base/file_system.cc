@@ -170,6 +170,15 @@ constexpr size_t kMaxCopiedBytes = 256 << 10;
 // Where a vector instruction may want an address to be.
 constexpr std::align_val_t kCopyAlignment{64};
 
+// Drops the pages that lie wholly within `bytes` from this process; the page cache keeps them, and reading
+// brings them back. For shared mappings only: private ones would lose what was written.
+void ReleasePages(std::span<const std::byte> bytes) {
+  const auto page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = (reinterpret_cast<uintptr_t>(bytes.data()) + page - 1) / page * page;
+  const auto end = (reinterpret_cast<uintptr_t>(bytes.data()) + bytes.size()) / page * page;
+  if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+}
+
 class RealFileSystem : public FileSystem {
  public:
   RealFileSystem(std::string root, std::string name) : root_(std::move(root)), name_(std::move(name)) {}
@@ -191,7 +200,7 @@ class RealFileSystem : public FileSystem {
     void* address = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, fd.get(), 0);
     if (address == MAP_FAILED) return Error();
     auto owner = std::make_shared<const Mapping>(address, size);
-    return Region({static_cast<const std::byte*>(address), size}, owner);
+    return Region({static_cast<const std::byte*>(address), size}, owner, ReleasePages);
   }
 
   // The first `size` bytes of a file; DATA_LOSS when it has fewer by now.

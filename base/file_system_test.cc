@@ -290,5 +290,17 @@ TEST_CASE("thousands of small files cannot use up the process's mappings") {
   CHECK(reinterpret_cast<uintptr_t>(regions.back().bytes().data()) % 64 == 0);
 }
 
+TEST_CASE("bytes are the same after their memory was given back") {
+  OnBoth([](FileSystem& fs) {
+    const std::string content(1 << 20, 'x');
+    WriteAll(fs, "big", content);
+    const auto region = fs.Map("big");
+    REQUIRE(region.ok());
+    CHECK(region->view() == content);
+    region->Release();
+    CHECK(region->view() == content);
+  });
+}
+
 }  // namespace
 }  // namespace modeld

@@ -23,6 +23,12 @@ class Region {
   Region(std::span<const std::byte> bytes, std::shared_ptr<const void> owner)
       : bytes_(bytes), owner_(std::move(owner)) {}
 
+  // Gives back the memory behind bytes that can be had again (a file's pages); the bytes stay as they are.
+  using ReleaseFunction = void (*)(std::span<const std::byte> bytes);
+  // A region whose memory `release` gives back.
+  Region(std::span<const std::byte> bytes, std::shared_ptr<const void> owner, ReleaseFunction release)
+      : bytes_(bytes), owner_(std::move(owner)), release_(release) {}
+
   // Takes over heap memory. std::vector's buffer is aligned for any scalar type.
   static Region FromVector(std::vector<std::byte> bytes) {
     auto owner = std::make_shared<const std::vector<std::byte>>(std::move(bytes));
@@ -38,12 +44,18 @@ class Region {
   size_t size() const { return bytes_.size(); }
   bool empty() const { return bytes_.empty(); }
   absl::string_view view() const { return {reinterpret_cast<const char*>(bytes_.data()), bytes_.size()}; }
+  // Says that the bytes will hardly be read again soon: their memory is given back where it can be had again.
+  // They stay valid and unchanged, for this and every other holder. Thread-safe.
+  void Release() const {
+    if (release_ != nullptr) release_(bytes_);
+  }
   // What keeps the bytes alive; two Regions of one mapping return the same pointer.
   const std::shared_ptr<const void>& owner() const { return owner_; }
 
  private:
   std::span<const std::byte> bytes_;
   std::shared_ptr<const void> owner_;
+  ReleaseFunction release_ = nullptr;
 };
 
 }  // namespace modeld

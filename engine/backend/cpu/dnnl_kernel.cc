@@ -146,6 +146,8 @@ absl::StatusOr<Region> PackConstant(const dnnl::engine& engine, const Region& so
     dnnl::stream stream(engine);
     dnnl::reorder(input, output).execute(stream, input, output);
     stream.wait();
+    // Otherwise a model's weights would be in memory twice until the program is done.
+    source.Release();
     return packed.region;
   });
 }
