@@ -1,258 +1,220 @@
+// Matrix products and normalisation by batch, instance, neighbourhood.
 #include <algorithm>
+#include <numeric>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "tools/importer/compose.h"
 #include "tools/importer/converters.h"
-#include "tools/importer/convolution.h"
 
 namespace modeld::importer {
 namespace {
 
-// The spatial attributes that convolution and pooling share, for two dimensions, in WebNN's order of padding
-// (beginning and end of height, then of width).
-struct Window {
-  std::vector<int64_t> kernel;
-  std::vector<int64_t> strides;
-  std::vector<int64_t> dilations;
-  std::vector<int64_t> padding;
-};
-
-// A list attribute with one element per spatial dimension, or a default.
-absl::StatusOr<std::vector<int64_t>> SpatialInts(const NodeContext& node, absl::string_view name,
-                                                 size_t count, int64_t default_value) {
-  std::vector<int64_t> values = node.Ints(name);
-  if (values.empty()) values.assign(count, default_value);
-  if (values.size() != count) {
-    return node.Invalid(absl::StrCat(name, " has ", values.size(), " elements, ", count, " are wanted"));
-  }
-  for (int64_t value : values) {
-    if (value < 0 || value > INT32_MAX)
-      return node.Invalid(absl::StrCat(name, " ", value, " is out of range"));
-  }
-  return values;
-}
-
-// Reads strides, dilations and pads; resolves auto_pad against the input's spatial sizes. `spatial` is 1 or
-// 2; one dimension becomes two with a height of 1.
-absl::StatusOr<Window> ReadWindow(const NodeContext& node, const Shape& input, std::vector<int64_t> kernel) {
-  const size_t spatial = kernel.size();
-  Window window{.kernel = std::move(kernel)};
-  MODELD_ASSIGN_OR_RETURN(window.strides, SpatialInts(node, "strides", spatial, 1));
-  MODELD_ASSIGN_OR_RETURN(window.dilations, SpatialInts(node, "dilations", spatial, 1));
-  MODELD_ASSIGN_OR_RETURN(const std::vector<int64_t> pads, SpatialInts(node, "pads", 2 * spatial, 0));
-  const std::string auto_pad = node.String("auto_pad", "NOTSET");
-  if (std::find(window.strides.begin(), window.strides.end(), 0) != window.strides.end()) {
-    return node.Invalid("a stride is 0");
-  }
-  for (size_t i = 0; i < spatial; ++i) {
-    int64_t before = pads[i];
-    int64_t after = pads[spatial + i];
-    if (auto_pad == "SAME_UPPER" || auto_pad == "SAME_LOWER") {
-      const int64_t size = input[2 + i];
-      const int64_t output = (size + window.strides[i] - 1) / window.strides[i];
-      const int64_t effective = (window.kernel[i] - 1) * window.dilations[i] + 1;
-      const int64_t total = std::max<int64_t>(0, (output - 1) * window.strides[i] + effective - size);
-      before = auto_pad == "SAME_UPPER" ? total / 2 : total - total / 2;
-      after = total - before;
-    } else if (auto_pad == "VALID") {
-      before = after = 0;
-    } else if (auto_pad != "NOTSET") {
-      return node.Invalid(absl::StrCat("auto_pad \"", auto_pad, "\" is unknown"));
-    }
-    window.padding.push_back(before);
-    window.padding.push_back(after);
-  }
-  if (spatial == 1) {
-    for (auto* list : {&window.kernel, &window.strides, &window.dilations}) list->insert(list->begin(), 1);
-    window.padding.insert(window.padding.begin(), 2, 0);
-  }
-  return window;
-}
-
-// [N, C, W] -> [N, C, 1, W]; rank 4 stays.
-Shape WithHeight(const Shape& shape) {
-  if (shape.size() != 3) return shape;
-  return {shape[0], shape[1], 1, shape[2]};
-}
-
-Shape WithoutHeight(const Shape& shape, size_t rank) {
-  if (rank == 4) return shape;
-  return {shape[0], shape[1], shape[3]};
-}
-
-absl::Status CheckSpatialRank(const NodeContext& node, const Shape& shape) {
-  if (shape.size() == 3 || shape.size() == 4) return absl::OkStatus();
-  return node.Unsupported(
-      absl::StrCat("input has rank ", shape.size(), "; one and two spatial dimensions are supported"));
-}
-
-}  // namespace
-
-absl::StatusOr<OperandId> EmitConvolution(NodeContext& node, OperandId input, OperandId filter,
-                                          std::optional<OperandId> bias) {
-  const bool transposed = node.op_type() == "ConvTranspose";
-  const size_t rank = node.shape(input).size();
-  MODELD_RETURN_IF_ERROR(CheckSpatialRank(node, node.shape(input)));
-  if (node.shape(filter).size() != rank) return node.Invalid("input and filter differ in rank");
-  const Shape filter_shape = node.shape(filter);
-  MODELD_ASSIGN_OR_RETURN(const Window window, ReadWindow(node, node.shape(input),
-                                                          {filter_shape.begin() + 2, filter_shape.end()}));
-  MODELD_ASSIGN_OR_RETURN(input, node.Reshape(input, WithHeight(node.shape(input))));
-  MODELD_ASSIGN_OR_RETURN(filter, node.Reshape(filter, WithHeight(filter_shape)));
-  Attributes attributes{{"strides", window.strides},
-                        {"dilations", window.dilations},
-                        {"padding", window.padding},
-                        {"groups", node.Int("group", 1)}};
-  if (bias) attributes["bias"] = *bias;
-  if (transposed) {
-    if (node.HasAttribute("output_shape") || node.String("auto_pad", "NOTSET").starts_with("SAME")) {
-      return node.Unsupported("output_shape and auto_pad are not supported; give pads and output_padding");
-    }
-    MODELD_ASSIGN_OR_RETURN(std::vector<int64_t> output_padding,
-                            SpatialInts(node, "output_padding", rank - 2, 0));
-    if (rank == 3) output_padding.insert(output_padding.begin(), 0);
-    attributes["outputPadding"] = output_padding;
-    attributes["filterLayout"] = std::string("iohw");
-  }
-  MODELD_ASSIGN_OR_RETURN(const OperandId output, node.Emit(transposed ? "convTranspose2d" : "conv2d",
-                                                            {input, filter}, std::move(attributes)));
-  return node.Reshape(output, WithoutHeight(node.shape(output), rank));
-}
-
-namespace {
-
-absl::Status ConvertConvolution(NodeContext& node) {
-  MODELD_ASSIGN_OR_RETURN(const OperandId input, node.Input(0));
-  MODELD_ASSIGN_OR_RETURN(const OperandId filter, node.Input(1));
-  std::optional<OperandId> bias;
-  if (node.HasInput(2)) {
-    MODELD_ASSIGN_OR_RETURN(bias, node.Input(2));
-  }
-  return node.SetOutput(0, EmitConvolution(node, input, filter, bias));
-}
-
-absl::Status ConvertPool(NodeContext& node) {
-  const bool average = node.op_type() == "AveragePool";
-  if (node.HasOutput(1)) return node.Unsupported("the Indices output is not supported");
-  if (node.Int("storage_order", 0) != 0) return node.Unsupported("storage_order is not supported");
-  if (node.op_type() == "LpPool" && node.Int("p", 2) != 2) return node.Unsupported("p must be 2");
-  MODELD_ASSIGN_OR_RETURN(OperandId input, node.Input(0));
-  const Shape shape = node.shape(input);
-  MODELD_RETURN_IF_ERROR(CheckSpatialRank(node, shape));
-  MODELD_ASSIGN_OR_RETURN(const std::vector<int64_t> kernel,
-                          SpatialInts(node, "kernel_shape", shape.size() - 2, 1));
-  MODELD_ASSIGN_OR_RETURN(Window window, ReadWindow(node, shape, kernel));
-  MODELD_ASSIGN_OR_RETURN(input, node.Reshape(input, WithHeight(shape)));
-  const bool ceil_mode = node.Int("ceil_mode", 0) != 0;
-  const bool padded =
-      std::any_of(window.padding.begin(), window.padding.end(), [](int64_t p) { return p != 0; });
-  if (average && padded && node.Int("count_include_pad", 0) != 0) {
-    // WebNN never counts padding, so the zeros become part of the input.
-    if (ceil_mode) return node.Unsupported("count_include_pad together with ceil_mode is not supported");
-    const std::vector<int64_t>& p = window.padding;
-    MODELD_ASSIGN_OR_RETURN(input, node.Emit("pad", {input},
-                                             {{"beginningPadding", std::vector<int64_t>{0, 0, p[0], p[2]}},
-                                              {"endingPadding", std::vector<int64_t>{0, 0, p[1], p[3]}}}));
-    window.padding.assign(4, 0);
-  }
-  Attributes attributes{{"windowDimensions", window.kernel},
-                        {"strides", window.strides},
-                        {"dilations", window.dilations},
-                        {"padding", window.padding},
-                        {"outputShapeRounding", std::string(ceil_mode ? "ceil" : "floor")}};
-  const absl::string_view type = average                      ? "averagePool2d"
-                                 : node.op_type() == "LpPool" ? "l2Pool2d"
-                                                              : "maxPool2d";
-  MODELD_ASSIGN_OR_RETURN(const OperandId output, node.Emit(type, {input}, std::move(attributes)));
-  return node.SetOutput(0, node.Reshape(output, WithoutHeight(node.shape(output), shape.size())));
-}
-
-absl::Status ConvertGlobalPool(NodeContext& node) {
-  MODELD_ASSIGN_OR_RETURN(const OperandId input, node.Input(0));
-  const size_t rank = node.shape(input).size();
-  if (rank < 3) return node.Invalid(absl::StrCat("input has rank ", rank, ", at least 3 is wanted"));
-  std::vector<int64_t> axes;
-  for (size_t i = 2; i < rank; ++i) axes.push_back(static_cast<int64_t>(i));
-  const absl::string_view type = node.op_type() == "GlobalMaxPool" ? "reduceMax" : "reduceMean";
-  return node.SetOutput(0, node.Emit(type, {input}, {{"axes", axes}, {"keepDimensions", true}}));
-}
-
+// Before opset 7, C broadcasts only where `broadcast` says so, which its shape tells, too.
 absl::Status ConvertGemm(NodeContext& node) {
-  MODELD_ASSIGN_OR_RETURN(const OperandId a, node.Input(0));
-  MODELD_ASSIGN_OR_RETURN(const OperandId b, node.Input(1));
+  Emitter e(node);
   Attributes attributes{{"alpha", node.Float("alpha", 1)},
                         {"beta", node.Float("beta", 1)},
                         {"aTranspose", node.Int("transA", 0) != 0},
                         {"bTranspose", node.Int("transB", 0) != 0}};
-  if (node.HasInput(2)) {
-    MODELD_ASSIGN_OR_RETURN(const OperandId c, node.Input(2));
-    attributes["c"] = c;
-  }
-  return node.SetOutput(0, node.Emit("gemm", {a, b}, std::move(attributes)));
+  if (const auto c = e.OptionalInput(2)) attributes["c"] = *c;
+  e.Output(0, e.Op("gemm", {e.Input(0), e.Input(1)}, std::move(attributes)));
+  return e.Finish();
 }
 
 // A vector on either side gets the dimension that numpy's matmul gives it, which the result then loses.
 absl::Status ConvertMatMul(NodeContext& node) {
-  MODELD_ASSIGN_OR_RETURN(OperandId a, node.Input(0));
-  MODELD_ASSIGN_OR_RETURN(OperandId b, node.Input(1));
-  const bool a_vector = node.shape(a).size() == 1;
-  const bool b_vector = node.shape(b).size() == 1;
-  if (a_vector) {
-    MODELD_ASSIGN_OR_RETURN(a, node.Reshape(a, {1, node.shape(a)[0]}));
-  }
-  if (b_vector) {
-    MODELD_ASSIGN_OR_RETURN(b, node.Reshape(b, {node.shape(b)[0], 1}));
-  }
-  MODELD_ASSIGN_OR_RETURN(const OperandId product, node.Emit("matmul", {a, b}));
-  Shape shape = node.shape(product);
+  Emitter e(node);
+  OperandId a = e.Input(0);
+  OperandId b = e.Input(1);
+  e.Require(e.rank(a) > 0 && e.rank(b) > 0, "an operand is a scalar");
+  const bool a_vector = e.rank(a) == 1;
+  const bool b_vector = e.rank(b) == 1;
+  if (a_vector) a = e.Reshape(a, {1, e.size(a, 0)});
+  if (b_vector) b = e.Reshape(b, {e.size(b, 0), 1});
+  const OperandId product = e.MatMul(a, b);
+  Shape shape = e.shape(product);
+  if (!e.ok()) return e.Finish();
   if (b_vector) shape.pop_back();
   if (a_vector) shape.erase(shape.end() - (b_vector ? 1 : 2));
-  return node.SetOutput(0, node.Reshape(product, shape));
+  e.Output(0, e.Reshape(product, shape));
+  return e.Finish();
 }
 
+// Statistics of the batch itself, and the running ones after it (training_mode, since opset 14).
+void NormalizeByOwnBatch(Emitter& e, OperandId x, const std::vector<OperandId>& inputs) {
+  NodeContext& node = e.node();
+  std::vector<int64_t> axes;
+  for (size_t i = 0; i < e.rank(x); ++i) {
+    if (i != 1) axes.push_back(static_cast<int64_t>(i));
+  }
+  const OperandId kept = e.Reduce("reduceMean", x, axes, true);
+  const OperandId centered = e.Sub(x, kept);
+  const OperandId variance = e.Reduce("reduceMean", e.Mul(centered, centered), axes, false);
+  const OperandId mean = e.Reshape(kept, e.shape(variance));
+  e.Output(0, e.Op("batchNormalization", {x, mean, variance},
+                   {{"scale", inputs[1]},
+                    {"bias", inputs[2]},
+                    {"axis", int64_t{1}},
+                    {"epsilon", node.Float("epsilon", 1e-5)}}));
+  const double momentum = node.Float("momentum", 0.9);
+  const auto running = [&](OperandId old, OperandId now) {
+    return e.Add(e.Linear(old, momentum, 0), e.Linear(now, 1 - momentum, 0));
+  };
+  if (node.HasOutput(1)) e.Output(1, running(inputs[3], mean));
+  if (node.HasOutput(2)) e.Output(2, running(inputs[4], variance));
+  if (node.HasOutput(3)) e.Fail(node.Unsupported("has the outputs of training", Reason::kTraining));
+}
+
+// Before opset 14, outputs beyond the first are training's; before 7, `is_test` says what is wanted; before
+// 9, statistics may be per element (spatial = 0).
 absl::Status ConvertBatchNormalization(NodeContext& node) {
-  if (node.Int("training_mode", 0) != 0) return node.Unsupported("training_mode is set");
-  for (int i = 1; i < 5; ++i) {
-    if (node.HasOutput(i)) return node.Unsupported("only the first output is supported");
-  }
+  Emitter e(node);
   std::vector<OperandId> inputs;
-  for (int i = 0; i < 5; ++i) {
-    MODELD_ASSIGN_OR_RETURN(const OperandId input, node.Input(i));
-    inputs.push_back(input);
+  for (int i = 0; i < 5; ++i) inputs.push_back(e.Input(i));
+  const OperandId x = inputs[0];
+  e.Require(e.rank(x) >= 2, "the input has a rank below 2");
+  if (!e.ok()) return e.Finish();
+  if (node.opset() >= 14 && node.Int("training_mode", 0) != 0) {
+    NormalizeByOwnBatch(e, x, inputs);
+    return e.Finish();
   }
-  return node.SetOutput(0, node.Emit("batchNormalization", {inputs[0], inputs[3], inputs[4]},
-                                     {{"scale", inputs[1]},
-                                      {"bias", inputs[2]},
-                                      {"axis", int64_t{1}},
-                                      {"epsilon", node.Float("epsilon", 1e-5)}}));
+  bool training = node.opset() < 7 && node.Int("is_test", 0) == 0;
+  for (int i = 1; i < 5; ++i) training = training || node.HasOutput(i);
+  if (training) return node.Unsupported("has the outputs of training", Reason::kTraining);
+  if (node.opset() < 9 && node.Int("spatial", 1) == 0 && e.rank(x) > 2) {
+    return node.Unsupported("spatial is 0");
+  }
+  e.Output(0, e.Op("batchNormalization", {x, inputs[3], inputs[4]},
+                   {{"scale", inputs[1]},
+                    {"bias", inputs[2]},
+                    {"axis", int64_t{1}},
+                    {"epsilon", node.Float("epsilon", 1e-5)}}));
+  return e.Finish();
+}
+
+// [N, C, H, W] with all spatial dimensions in the last one, where there are not two.
+OperandId ToImages(Emitter& e, OperandId x) {
+  const Shape s = e.shape(x);
+  if (s.size() < 3 || s.size() == 4) return x;
+  uint32_t rest = 1;
+  for (size_t i = 2; i < s.size(); ++i) rest *= s[i];
+  return e.Reshape(x, {s[0], s[1], 1, rest});
 }
 
 absl::Status ConvertInstanceNormalization(NodeContext& node) {
-  MODELD_ASSIGN_OR_RETURN(OperandId input, node.Input(0));
-  MODELD_ASSIGN_OR_RETURN(const OperandId scale, node.Input(1));
-  MODELD_ASSIGN_OR_RETURN(const OperandId bias, node.Input(2));
-  const Shape shape = node.shape(input);
-  MODELD_RETURN_IF_ERROR(CheckSpatialRank(node, shape));
-  MODELD_ASSIGN_OR_RETURN(input, node.Reshape(input, WithHeight(shape)));
-  MODELD_ASSIGN_OR_RETURN(
-      const OperandId output,
-      node.Emit("instanceNormalization", {input},
-                {{"scale", scale}, {"bias", bias}, {"epsilon", node.Float("epsilon", 1e-5)}}));
-  return node.SetOutput(0, node.Reshape(output, shape));
+  Emitter e(node);
+  const OperandId x = e.Input(0);
+  e.Require(e.rank(x) >= 3, "the input has no spatial dimensions");
+  const OperandId y =
+      e.Op("instanceNormalization", {ToImages(e, x)},
+           {{"scale", e.Input(1)}, {"bias", e.Input(2)}, {"epsilon", node.Float("epsilon", 1e-5)}});
+  e.Output(0, e.Reshape(y, e.shape(x)));
+  return e.Finish();
+}
+
+// x / (bias + alpha / size * sum of squares of `size` channels around)^beta; the mean over the channels, with
+// zeros beyond them, is that sum over size.
+absl::Status ConvertLrn(NodeContext& node) {
+  Emitter e(node);
+  const OperandId x = e.Input(0);
+  const int64_t size = node.Int("size", 0);
+  e.Require(e.rank(x) >= 3, "the input has no spatial dimensions");
+  e.Require(size > 0 && size <= INT32_MAX, "size is not positive");
+  if (!e.ok()) return e.Finish();
+  e.Output(
+      0, InFloat32(e, x, [&](OperandId wide) {
+        const Shape s = e.shape(wide);
+        uint32_t rest = 1;
+        for (size_t i = 2; i < s.size(); ++i) rest *= s[i];
+        const OperandId squares = e.Reshape(e.Mul(wide, wide), {s[0], 1, s[1], rest});
+        const int64_t before = (size - 1) / 2;
+        const OperandId padded = e.Op("pad", {squares},
+                                      {{"beginningPadding", std::vector<int64_t>{0, 0, before, 0}},
+                                       {"endingPadding", std::vector<int64_t>{0, 0, size - 1 - before, 0}}});
+        const OperandId mean =
+            e.Op("averagePool2d", {padded}, {{"windowDimensions", std::vector<int64_t>{size, 1}}});
+        const OperandId base = e.Linear(mean, node.Float("alpha", 1e-4), node.Float("bias", 1));
+        const OperandId power = e.Op("pow", {base, e.Scalar(DataType::kFloat32, node.Float("beta", 0.75))});
+        return e.Div(wide, e.Reshape(power, s));
+      }));
+  return e.Finish();
+}
+
+// (x - mean) / (standard deviation + 1e-9), as ONNX's definition as a function has it.
+absl::Status ConvertMeanVariance(NodeContext& node) {
+  Emitter e(node);
+  const OperandId x = e.Input(0);
+  std::vector<int64_t> axes = node.Ints("axes");
+  if (axes.empty()) axes = {0, 2, 3};
+  if (!e.ok()) return e.Finish();
+  MODELD_ASSIGN_OR_RETURN(axes, node.Axes(axes, e.rank(x)));
+  e.Output(0, InFloat32(e, x, [&](OperandId wide) {
+             const OperandId centered = e.Sub(wide, e.Reduce("reduceMean", wide, axes, true));
+             const OperandId variance = e.Reduce("reduceMean", e.Mul(centered, centered), axes, true);
+             return e.Div(centered, e.Linear(e.Op("sqrt", {variance}), 1, 1e-9));
+           }));
+  return e.Finish();
+}
+
+// x / |x| along the axis, which is the last one by default.
+absl::Status ConvertLpNormalization(NodeContext& node) {
+  Emitter e(node);
+  const OperandId x = e.Input(0);
+  if (!e.ok()) return e.Finish();
+  MODELD_ASSIGN_OR_RETURN(const uint32_t axis, node.Axis(node.Int("axis", -1), e.rank(x)));
+  const int64_t p = node.Int("p", 2);
+  e.Require(p == 1 || p == 2, "p is neither 1 nor 2");
+  e.Output(0, e.Div(x, e.Reduce(p == 1 ? "reduceL1" : "reduceL2", x, {axis}, true)));
+  return e.Finish();
+}
+
+// Of the matrix's last rows and these columns, as many: by Laplace along the first of them.
+OperandId Determinant(Emitter& e, OperandId matrix, const std::vector<uint32_t>& columns) {
+  const auto last = static_cast<uint32_t>(e.rank(matrix)) - 1;
+  const uint32_t row = e.size(matrix, last) - static_cast<uint32_t>(columns.size());
+  std::optional<OperandId> sum;
+  for (size_t i = 0; i < columns.size(); ++i) {
+    OperandId term = e.Slice(e.Slice(matrix, last - 1, row, 1), last, columns[i], 1);
+    if (columns.size() > 1) {
+      std::vector<uint32_t> rest = columns;
+      rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(i));
+      term = e.Mul(term, Determinant(e, matrix, rest));
+    }
+    sum = !sum ? term : i % 2 == 0 ? e.Add(*sum, term) : e.Sub(*sum, term);
+  }
+  return *sum;
+}
+
+// Elimination would choose its pivots by data, so only small matrices have a form.
+absl::Status ConvertDet(NodeContext& node) {
+  constexpr uint32_t kMaxSize = 4;
+  Emitter e(node);
+  const OperandId x = e.Input(0);
+  Shape shape = e.shape(x);
+  e.Require(shape.size() >= 2 && shape.back() == shape[shape.size() - 2],
+            "the input holds no square matrices");
+  if (!e.ok()) return e.Finish();
+  if (shape.back() > kMaxSize) {
+    return node.Unsupported(absl::StrCat("matrices are larger than ", kMaxSize, " by ", kMaxSize));
+  }
+  std::vector<uint32_t> columns(shape.back());
+  std::iota(columns.begin(), columns.end(), 0u);
+  shape.resize(shape.size() - 2);
+  e.Output(0,
+           InFloat32(e, x, [&](OperandId wide) { return e.Reshape(Determinant(e, wide, columns), shape); }));
+  return e.Finish();
 }
 
 constexpr Converter kTable[] = {
-    {"Conv", ConvertConvolution},
-    {"ConvTranspose", ConvertConvolution},
-    {"MaxPool", ConvertPool},
-    {"AveragePool", ConvertPool},
-    {"LpPool", ConvertPool},
-    {"GlobalAveragePool", ConvertGlobalPool},
-    {"GlobalMaxPool", ConvertGlobalPool},
+    {"Det", ConvertDet},
     {"Gemm", ConvertGemm},
     {"MatMul", ConvertMatMul},
     {"BatchNormalization", ConvertBatchNormalization},
     {"InstanceNormalization", ConvertInstanceNormalization},
+    {"LRN", ConvertLrn},
+    {"MeanVarianceNormalization", ConvertMeanVariance},
+    {"LpNormalization", ConvertLpNormalization},
 };
 
 }  // namespace

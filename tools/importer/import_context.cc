@@ -33,12 +33,14 @@ std::vector<int64_t> ToList(const Shape& shape) {
 }
 
 Value* ImportContext::Find(absl::string_view name) {
-  const auto found = values_.find(std::string(name));
-  return found == values_.end() ? nullptr : &found->second;
+  for (auto scope = scopes_.rbegin(); scope != scopes_.rend(); ++scope) {
+    if (const auto found = scope->find(std::string(name)); found != scope->end()) return &found->second;
+  }
+  return nullptr;
 }
 
 absl::Status ImportContext::Define(const std::string& name, Value value) {
-  if (!values_.emplace(name, std::move(value)).second) {
+  if (!scopes_.back().emplace(name, std::move(value)).second) {
     return absl::InvalidArgumentError(absl::StrCat("value \"", name, "\" is defined twice"));
   }
   return absl::OkStatus();
@@ -261,6 +263,11 @@ absl::Status NodeContext::SetOutput(int index, absl::StatusOr<OperandId> operand
 absl::Status NodeContext::SetHostOutput(int index, HostTensor tensor) {
   if (!HasOutput(index)) return absl::OkStatus();
   return Annotate(context_.Define(node_.output(index), {.host = std::move(tensor)}), Name());
+}
+
+absl::Status NodeContext::SetOutput(int index, Value value) {
+  if (!HasOutput(index)) return absl::OkStatus();
+  return Annotate(context_.Define(node_.output(index), std::move(value)), Name());
 }
 
 absl::StatusOr<uint32_t> NodeContext::Axis(int64_t axis, size_t rank) const {

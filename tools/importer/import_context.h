@@ -33,8 +33,11 @@ class ImportContext {
 
   // The value of this name, or null.
   Value* Find(absl::string_view name);
-  // INVALID_ARGUMENT: the name is taken.
+  // INVALID_ARGUMENT: the name is taken in this scope.
   absl::Status Define(const std::string& name, Value value);
+  // Values defined between these are forgotten; they may have the names of values outside.
+  void EnterScope() { scopes_.emplace_back(); }
+  void LeaveScope() { scopes_.pop_back(); }
   // An input of the graph.
   absl::Status AddInput(const std::string& name, const TensorDescriptor& descriptor);
 
@@ -46,7 +49,8 @@ class ImportContext {
   absl::StatusOr<std::vector<OperandId>> Emit(absl::string_view type, std::vector<OperandId> inputs,
                                               Attributes attributes, absl::string_view label);
 
-  const TensorDescriptor& descriptor(OperandId id) const { return graph_.descriptor(id); }
+  // By value: a reference would dangle as soon as another operand is added.
+  TensorDescriptor descriptor(OperandId id) const { return graph_.descriptor(id); }
   // Names of the graph's inputs that the operand depends on.
   std::vector<std::string> InputsBehind(OperandId id) const;
   Graph& graph() { return graph_; }
@@ -55,7 +59,8 @@ class ImportContext {
  private:
   GraphLimits limits_;
   Graph graph_;
-  std::map<std::string, Value, std::less<>> values_;
+  // The innermost scope is the last; the first one is the model's graph.
+  std::vector<std::map<std::string, Value, std::less<>>> scopes_ = {{}};
 };
 
 // One ONNX node being converted: its inputs, attributes and a place for its outputs, with errors that name
@@ -76,6 +81,7 @@ class NodeContext {
   absl::Status MustBeKnown(int index, absl::string_view what);
 
   absl::string_view op_type() const { return node_.op_type(); }
+  absl::string_view domain() const { return node_.domain(); }
   int64_t opset() const { return opset_; }
   int input_count() const { return node_.input_size(); }
   int output_count() const { return node_.output_size(); }
@@ -104,6 +110,8 @@ class NodeContext {
   std::vector<std::string> Strings(absl::string_view name) const;
   // INVALID_ARGUMENT: it is not there, or wrong.
   absl::StatusOr<HostTensor> Tensor(absl::string_view name) const;
+  // Converts the nodes of a graph attribute without inputs (a branch of If) and returns its outputs.
+  absl::StatusOr<std::vector<Value>> Subgraph(absl::string_view name);
 
   // An operation with one output, labelled with the node's name.
   absl::StatusOr<OperandId> Emit(absl::string_view type, std::vector<OperandId> inputs,
@@ -118,13 +126,16 @@ class NodeContext {
   // `reshape`, unless the shape is already this.
   absl::StatusOr<OperandId> Reshape(OperandId operand, const Shape& shape);
 
-  const TensorDescriptor& descriptor(OperandId id) const { return context_.descriptor(id); }
-  const Shape& shape(OperandId id) const { return context_.descriptor(id).shape; }
+  TensorDescriptor descriptor(OperandId id) const { return context_.descriptor(id); }
+  Shape shape(OperandId id) const { return context_.descriptor(id).shape; }
 
   // Gives the node's output a meaning. An output that nobody wants is dropped.
   absl::Status SetOutput(int index, OperandId operand);
   absl::Status SetOutput(int index, absl::StatusOr<OperandId> operand);
   absl::Status SetHostOutput(int index, HostTensor tensor);
+  absl::Status SetOutput(int index, Value value);
+  // The operand of a value that Subgraph returned.
+  absl::StatusOr<OperandId> Materialize(Value& value) { return context_.Materialize(value); }
 
   // `axis` of a tensor of this rank as an unsigned number; INVALID_ARGUMENT out of [-rank, rank).
   absl::StatusOr<uint32_t> Axis(int64_t axis, size_t rank) const;

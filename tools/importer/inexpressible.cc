@@ -9,11 +9,10 @@ struct Row {
 };
 
 constexpr Row kRows[] = {
-    // WebNN neither sorts nor selects by data.
+    // WebNN does not select by data.
     {"NonMaxSuppression", Reason::kOutputShape},
     {"NonZero", Reason::kOutputShape},
     {"Unique", Reason::kOutputShape},
-    {"TopK", Reason::kOperator},
     {"Loop", Reason::kControlFlow},
     {"Scan", Reason::kControlFlow},
     {"ConcatFromSequence", Reason::kNotATensor},
@@ -43,8 +42,11 @@ constexpr Row kRows[] = {
     // An integer product per window, and a fraction of the image per box.
     {"MaxRoiPool", Reason::kOperator},
     {"RoiAlign", Reason::kOperator},
-    // Pivots of an elimination are chosen by data.
-    {"Det", Reason::kOperator},
+    // WebNN has no operations on bits.
+    {"BitwiseAnd", Reason::kOperator},
+    {"BitwiseNot", Reason::kOperator},
+    {"BitwiseOr", Reason::kOperator},
+    {"BitwiseXor", Reason::kOperator},
 };
 
 }  // namespace

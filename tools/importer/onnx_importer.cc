@@ -21,7 +21,7 @@
 namespace modeld::importer {
 namespace {
 
-constexpr int64_t kMinOpset = 7;
+constexpr int64_t kMinOpset = 1;
 constexpr int64_t kMaxOpset = 21;
 // Listing more helps nobody.
 constexpr size_t kMaxUnknownListed = 50;
@@ -87,6 +87,23 @@ absl::Status CheckOperators(const onnx::GraphProto& graph) {
   return known_why ? NotExpressible(*reason, message) : absl::UnimplementedError(message);
 }
 
+// WebNN has no inputs without elements, and there is nothing to know about them.
+std::optional<HostTensor> EmptyInput(const onnx::ValueInfoProto& input) {
+  const auto& type = input.type().tensor_type();
+  const absl::StatusOr<DataType> data_type = DataTypeFromOnnx(type.elem_type());
+  HostTensor tensor;
+  bool empty = false;
+  for (const auto& dimension : type.shape().dim()) {
+    if (dimension.dim_value() < 0 || dimension.dim_value() > INT32_MAX) return std::nullopt;
+    if (!dimension.has_dim_value()) return std::nullopt;
+    tensor.descriptor.shape.push_back(static_cast<uint32_t>(dimension.dim_value()));
+    empty = empty || dimension.dim_value() == 0;
+  }
+  if (!empty || !data_type.ok()) return std::nullopt;
+  tensor.descriptor.data_type = *data_type;
+  return tensor;
+}
+
 absl::Status DefineValues(const onnx::GraphProto& graph, std::shared_ptr<const void> owner,
                           ExternalFiles& files, const ImportOptions& options, ImportContext& context) {
   if (graph.sparse_initializer_size() > 0) {
@@ -101,6 +118,12 @@ absl::Status DefineValues(const onnx::GraphProto& graph, std::shared_ptr<const v
   }
   std::set<std::string> known_names = initialized;
   for (const auto& input : graph.input()) {
+    const std::optional<HostTensor> empty = EmptyInput(input);
+    if (empty && !initialized.contains(input.name())) {
+      MODELD_RETURN_IF_ERROR(context.Define(input.name(), {.host = *empty}));
+      known_names.insert(input.name());
+      continue;
+    }
     const auto known = options.known_inputs.find(input.name());
     if (initialized.contains(input.name()) || known == options.known_inputs.end()) continue;
     MODELD_RETURN_IF_ERROR(CheckKnownInput(input, known->second));
@@ -136,21 +159,6 @@ absl::Status DefineOutputs(const onnx::GraphProto& graph, ImportContext& context
 
 }  // namespace
 
-const Converter* FindConverter(absl::string_view domain, absl::string_view op_type) {
-  using Family = std::span<const Converter> (*)();
-  constexpr Family kFamilies[] = {MathConverters,      NnConverters,        ShapeConverters,
-                                  RecurrentConverters, QuantizedConverters, QuantizedProductConverters,
-                                  AttentionConverters, FusedConverters,     NormalizationConverters,
-                                  EinsumConverters,    ResizeConverters};
-  const absl::string_view wanted = domain == "ai.onnx" ? "" : domain;
-  for (const Family family : kFamilies) {
-    for (const Converter& converter : family()) {
-      if (converter.op_type == op_type && converter.domain == wanted) return &converter;
-    }
-  }
-  return nullptr;
-}
-
 absl::StatusOr<ImportedModel> ImportOnnx(const std::string& path, const ImportOptions& options) {
   MODELD_ASSIGN_OR_RETURN(const std::shared_ptr<const onnx::ModelProto> model, Parse(path, options));
   ImportedModel imported;
@@ -164,16 +172,8 @@ absl::StatusOr<ImportedModel> ImportOnnx(const std::string& path, const ImportOp
   MODELD_RETURN_IF_ERROR(DefineValues(model->graph(), model, files, options, context));
   for (const auto& node : model->graph().node()) {
     NodeContext node_context(node, imported.opset, context, files, model);
-    MODELD_ASSIGN_OR_RETURN(const bool folded, FoldNode(node_context));
-    if (folded) {
-      ++imported.folded_nodes;
-      continue;
-    }
-    const Converter* converter = FindConverter(node.domain(), node.op_type());
-    if (converter == nullptr) {
-      return node_context.Unsupported("depends on the model's inputs; only constant operands are supported");
-    }
-    MODELD_RETURN_IF_ERROR(converter->convert(node_context));
+    MODELD_ASSIGN_OR_RETURN(const bool folded, ImportNode(node_context));
+    imported.folded_nodes += folded ? 1 : 0;
   }
   MODELD_RETURN_IF_ERROR(DefineOutputs(model->graph(), context));
   // Exporters leave dead branches, and WebNN refuses what no output needs. Inputs stay: they are the model's

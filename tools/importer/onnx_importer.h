@@ -40,7 +40,7 @@ struct ImportedModel {
   uint32_t folded_nodes = 0;
 };
 
-// Reads the .onnx file at `path`: opsets 7 to 21, of the types that WebNN has (bool as uint8), with fixed
+// Reads the .onnx file at `path`: opsets 1 to 21, of the types that WebNN has (bool as uint8), with fixed
 // shapes or such that the options fix. Weights are inline or external; external ones must be plain files
 // beneath the model's folder, reached without symbolic links. Inputs keep their names and order; initializers
 // listed as inputs become constants. Labels are node names. Not for use by several threads on one file while

@@ -128,6 +128,15 @@ absl::StatusOr<SliceRange> ResolveSlice(NodeContext& node, const Shape& input) {
     if (steps[i] == 0) return node.Invalid("a step is 0");
     if (steps[i] < 0) {
       range.reversed_axes.push_back(axes[i]);
+      // From `start` down to what lies above `end`; both are cut to the dimension, -1 being below its first.
+      const int64_t step = -std::max(steps[i], -kMaxSize);
+      const int64_t start =
+          Clamp(starts[i] < 0 ? Clamp(starts[i], -size - 1, 0) + size : starts[i], -1, size - 1);
+      const int64_t end = Clamp(ends[i] < 0 ? Clamp(ends[i], -size - 1, 0) + size : ends[i], -1, size - 1);
+      const int64_t count = start > end ? (start - end + step - 1) / step : 0;
+      range.starts[axis] = count > 0 ? start - (count - 1) * step : 0;
+      range.extents[axis] = count > 0 ? (count - 1) * step + 1 : 0;
+      range.steps[axis] = std::min<int64_t>(step, std::max<int64_t>(1, size));
       continue;
     }
     // Negative indices count from the end; both ends are then cut to the dimension (INT64_MIN and _MAX are

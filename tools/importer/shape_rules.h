@@ -29,7 +29,7 @@ struct SliceRange {
   // WebNN's sizes: how much of the input is covered, of which every `steps`-th element is taken.
   std::vector<int64_t> extents;
   std::vector<int64_t> steps;
-  // Dimensions with a negative step.
+  // Dimensions with a negative step: their elements are taken in the opposite order.
   std::vector<int64_t> reversed_axes;
 };
 
