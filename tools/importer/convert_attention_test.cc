@@ -3,7 +3,7 @@
 #include <cmath>
 #include <functional>
 
-#include "tools/importer/test_model.h"
+#include "tools/importer/testing/test_model.h"
 
 namespace modeld::importer {
 namespace {

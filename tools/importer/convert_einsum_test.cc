@@ -2,7 +2,7 @@
 #include <map>
 #include <numeric>
 
-#include "tools/importer/test_model.h"
+#include "tools/importer/testing/test_model.h"
 
 namespace modeld::importer {
 namespace {

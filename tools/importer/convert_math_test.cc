@@ -5,7 +5,7 @@
 #include <limits>
 #include <numbers>
 
-#include "tools/importer/test_model.h"
+#include "tools/importer/testing/test_model.h"
 
 namespace modeld::importer {
 namespace {

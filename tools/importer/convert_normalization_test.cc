@@ -1,7 +1,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 
-#include "tools/importer/test_model.h"
+#include "tools/importer/testing/test_model.h"
 
 namespace modeld::importer {
 namespace {

@@ -4,7 +4,7 @@
 #include <numeric>
 
 #include "tools/importer/interpolation.h"
-#include "tools/importer/test_model.h"
+#include "tools/importer/testing/test_model.h"
 
 namespace modeld::importer {
 namespace {

@@ -1,7 +1,7 @@
 // What moves and reshapes, and what is computed while importing, where ONNX's own suite does not look.
 #include <catch2/catch.hpp>
 
-#include "tools/importer/test_model.h"
+#include "tools/importer/testing/test_model.h"
 
 namespace modeld::importer {
 namespace {

@@ -1,6 +1,6 @@
 #include <catch2/catch.hpp>
 
-#include "tools/importer/test_model.h"
+#include "tools/importer/testing/test_model.h"
 
 namespace modeld::importer {
 namespace {

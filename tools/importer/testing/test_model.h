@@ -1,6 +1,6 @@
 // Writing small ONNX models, importing them and computing their results on the reference backend, for tests.
-#ifndef MODELD_TOOLS_IMPORTER_TEST_MODEL_H_
-#define MODELD_TOOLS_IMPORTER_TEST_MODEL_H_
+#ifndef MODELD_TOOLS_IMPORTER_TESTING_TEST_MODEL_H_
+#define MODELD_TOOLS_IMPORTER_TESTING_TEST_MODEL_H_
 
 #include <cstdint>
 #include <filesystem>
@@ -84,4 +84,4 @@ void CheckRefused(TestModel& model, absl::StatusCode code, const std::string& pa
 
 }  // namespace modeld::importer
 
-#endif  // MODELD_TOOLS_IMPORTER_TEST_MODEL_H_
+#endif  // MODELD_TOOLS_IMPORTER_TESTING_TEST_MODEL_H_

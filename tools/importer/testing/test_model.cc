@@ -1,4 +1,4 @@
-#include "tools/importer/test_model.h"
+#include "tools/importer/testing/test_model.h"
 
 #include <unistd.h>
 
