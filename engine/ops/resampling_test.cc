@@ -40,10 +40,7 @@ TEST_CASE("resample2d takes sizes, or scales, for any two axes") {
        {{DataType::kUint8, {4, 1, 1, 2}}},
        {{"sizes", Ints({2, 6})}, {"axes", Ints({0, 3})}, {"mode", Str("linear")}},
        "uint8[2,1,1,6]"},
-      {"resample2d",
-       {F16({1, 1, 1, 1})},
-       {{"sizes", Ints({1, 2147483647})}},
-       "float16[1,1,1,2147483647]"},
+      {"resample2d", {F16({1, 1, 1, 1})}, {{"sizes", Ints({1, 2147483647})}}, "float16[1,1,1,2147483647]"},
   });
 }
 

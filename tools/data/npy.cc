@@ -15,6 +15,7 @@
 #include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "tools/data/file.h"
+#include "tools/data/packed.h"
 
 namespace modeld::tools {
 namespace {
@@ -247,13 +248,14 @@ absl::StatusOr<Array> ParseNpy(absl::string_view name, std::span<const std::byte
   return array;
 }
 
-absl::StatusOr<std::string> SerializeNpy(const Array& array) {
-  MODELD_ASSIGN_OR_RETURN(const uint64_t size, array.descriptor.ByteSize());
-  if (array.bytes.size() != size || array.descriptor.shape.size() > kMaxRank) {
-    return absl::InvalidArgumentError(absl::StrCat("array: ", array.bytes.size(), " bytes do not make ",
-                                                   array.descriptor.ToString(), " with at most ", kMaxRank,
+absl::StatusOr<std::string> SerializeNpy(const Array& given) {
+  MODELD_ASSIGN_OR_RETURN(const uint64_t size, given.descriptor.ByteSize());
+  if (given.bytes.size() != size || given.descriptor.shape.size() > kMaxRank) {
+    return absl::InvalidArgumentError(absl::StrCat("array: ", given.bytes.size(), " bytes do not make ",
+                                                   given.descriptor.ToString(), " with at most ", kMaxRank,
                                                    " dimensions"));
   }
+  const Array array = WithWholeBytes(given);
   const auto* row = std::ranges::find(kTypes, array.descriptor.data_type, &TypeRow::type);
   const Shape& shape = array.descriptor.shape;
   const std::string header = absl::StrCat("{'descr': '", row->descr, "', 'fortran_order': False, 'shape': (",
@@ -263,7 +265,7 @@ absl::StatusOr<std::string> SerializeNpy(const Array& array) {
   const size_t total = (fixed + header.size() + 1 + 63) / 64 * 64;
   const size_t length = total - fixed;
   std::string file(kMagic);
-  file.reserve(total + size);
+  file.reserve(total + array.bytes.size());
   for (const size_t byte : {size_t{1}, size_t{0}, length & 0xff, length >> 8})
     file.push_back(static_cast<char>(byte));
   absl::StrAppend(&file, header, std::string(length - header.size() - 1, ' '), "\n");

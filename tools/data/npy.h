@@ -30,8 +30,8 @@ struct NpyReadOptions {
 absl::StatusOr<Array> ParseNpy(absl::string_view name, std::span<const std::byte> file,
                                const NpyReadOptions& options = {});
 
-// A version 1.0 file of `array`. INVALID_ARGUMENT when its bytes do not fit its descriptor or it has more
-// than 32 dimensions, numpy's limit.
+// A version 1.0 file of `array`; int4 and uint4, which numpy has not, as int8 and uint8. INVALID_ARGUMENT
+// when its bytes do not fit its descriptor or it has more than 32 dimensions, numpy's limit.
 absl::StatusOr<std::string> SerializeNpy(const Array& array);
 
 // ParseNpy of the file at `path`. Beside its errors: NOT_FOUND, PERMISSION_DENIED or what else the system

@@ -13,6 +13,7 @@
 #include "tools/data/file.h"
 #include "tools/data/image.h"
 #include "tools/data/npy.h"
+#include "tools/data/packed.h"
 #include "tools/modelctl/exit_code.h"
 
 namespace modeld::tools {
@@ -72,7 +73,11 @@ absl::StatusOr<Array> ReadInput(const client::Binding& input, const std::string&
     return array;
   }
   MODELD_ASSIGN_OR_RETURN(Array array, ParseNpy(path, bytes, {.narrow_float64 = true}));
-  if (array.descriptor.data_type != input.descriptor.data_type ||
+  const DataType wanted = input.descriptor.data_type;
+  if (IsPacked(wanted) && array.descriptor.data_type == Unpacked(wanted)) {
+    MODELD_ASSIGN_OR_RETURN(array, WithPackedBytes(absl::StrCat(input.name, ": ", path), array, wanted));
+  }
+  if (array.descriptor.data_type != wanted ||
       WithoutOnes(array.descriptor.shape) != WithoutOnes(input.descriptor.shape)) {
     return absl::InvalidArgumentError(absl::StrCat(input.name, ": ", path, " holds ",
                                                    array.descriptor.ToString(), "; expected ",
