@@ -2,11 +2,14 @@
 
 #include <numeric>
 
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+
 namespace modeld::importer {
 namespace {
 
 // An iota is held in memory while importing; longer dimensions are no model's.
-constexpr uint32_t kMaxIota = 1u << 24;
+constexpr uint32_t kMaxIota = 1u << 22;
 
 }  // namespace
 
@@ -35,6 +38,14 @@ Shape FlattenAt(const Shape& shape, size_t axis) {
   Shape flat = {1, 1};
   for (size_t i = 0; i < shape.size(); ++i) flat[i < axis ? 0 : 1] *= shape[i];
   return flat;
+}
+
+absl::StatusOr<int64_t> IntInput(NodeContext& node, int index, absl::string_view what) {
+  MODELD_ASSIGN_OR_RETURN(const std::vector<int64_t> values, node.IntsInput(index, what));
+  if (values.size() != 1) {
+    return node.Invalid(absl::StrCat(what, " has ", values.size(), " elements, 1 is wanted"));
+  }
+  return values[0];
 }
 
 OperandId Filled(Emitter& e, DataType type, double value, const Shape& shape) {

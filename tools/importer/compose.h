@@ -22,6 +22,10 @@ OperandId InFloat32(Emitter& e, OperandId x, const std::function<OperandId(Opera
 // [outer, inner]: the two dimensions into which ONNX flattens a tensor at `axis`.
 Shape FlattenAt(const Shape& shape, size_t axis);
 
+// The input's only element as an integer. UNIMPLEMENTED when it is not known while importing;
+// INVALID_ARGUMENT when it is no integer.
+absl::StatusOr<int64_t> IntInput(NodeContext& node, int index, absl::string_view what);
+
 // All elements `value`, without holding more than one of them while importing.
 OperandId Filled(Emitter& e, DataType type, double value, const Shape& shape);
 

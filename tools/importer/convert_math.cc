@@ -302,8 +302,9 @@ absl::Status ConvertWhere(NodeContext& node) {
 absl::Status ConvertCumSum(NodeContext& node) {
   Emitter e(node);
   const OperandId x = e.Input(0);
-  MODELD_ASSIGN_OR_RETURN(const double number, node.NumberInput(1, "axis"));
-  MODELD_ASSIGN_OR_RETURN(const uint32_t axis, node.Axis(static_cast<int64_t>(number), e.rank(x)));
+  MODELD_ASSIGN_OR_RETURN(const int64_t given, IntInput(node, 1, "axis"));
+  if (!e.ok()) return e.Finish();
+  MODELD_ASSIGN_OR_RETURN(const uint32_t axis, node.Axis(given, e.rank(x)));
   e.Output(0, e.Op("cumulativeSum", {x},
                    {{"axis", int64_t{axis}},
                     {"exclusive", node.Int("exclusive", 0) != 0},

@@ -31,6 +31,7 @@ absl::Status ConvertGatherND(NodeContext& node) {
   OperandId indices = e.Input(1);
   const int64_t batch = node.Int("batch_dims", 0);
   const size_t rank = e.rank(indices);
+  e.Require(rank > 0, "indices is a scalar");
   e.Require(batch >= 0 && static_cast<size_t>(batch) < std::min(std::max<size_t>(rank, 1), e.rank(x) + 1),
             absl::StrCat("batch_dims ", batch, " is out of range"));
   if (!e.ok()) return e.Finish();
@@ -232,6 +233,7 @@ absl::Status ConvertOneHot(NodeContext& node) {
   MODELD_ASSIGN_OR_RETURN(const uint32_t axis, node.Axis(node.Int("axis", -1), e.rank(indices) + 1));
   const auto size = static_cast<uint32_t>(depth);
   indices = WrapIndices(e, e.Cast(indices, DataType::kInt64), size);
+  if (!e.ok()) return e.Finish();
   Shape shape = e.shape(indices);
   shape.insert(shape.begin() + axis, 1);
   const OperandId hot =
@@ -243,12 +245,12 @@ absl::Status ConvertOneHot(NodeContext& node) {
 
 absl::Status ConvertTrilu(NodeContext& node) {
   Emitter e(node);
-  double diagonal = 0;
+  int64_t k = 0;
   if (node.HasInput(1)) {
-    MODELD_ASSIGN_OR_RETURN(diagonal, node.NumberInput(1, "k"));
+    MODELD_ASSIGN_OR_RETURN(k, IntInput(node, 1, "k"));
   }
   // Beyond a tensor's size all diagonals are the same.
-  const int64_t k = static_cast<int64_t>(std::clamp<double>(diagonal, -INT32_MAX, INT32_MAX));
+  k = std::clamp<int64_t>(k, -INT32_MAX, INT32_MAX);
   e.Output(0, e.Op("triangular", {e.Input(0)}, {{"upper", node.Int("upper", 1) != 0}, {"diagonal", k}}));
   return e.Finish();
 }

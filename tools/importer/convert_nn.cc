@@ -125,6 +125,7 @@ absl::Status ConvertLrn(NodeContext& node) {
   e.Output(
       0, InFloat32(e, x, [&](OperandId wide) {
         const Shape s = e.shape(wide);
+        if (!e.ok()) return wide;
         uint32_t rest = 1;
         for (size_t i = 2; i < s.size(); ++i) rest *= s[i];
         const OperandId squares = e.Reshape(e.Mul(wide, wide), {s[0], 1, s[1], rest});

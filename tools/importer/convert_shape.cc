@@ -259,8 +259,8 @@ absl::Status ConvertTile(NodeContext& node) {
   if (!e.ok()) return e.Finish();
   MODELD_ASSIGN_OR_RETURN(std::vector<int64_t> repeats, node.IntsInput(1, "repeats"));
   if (node.HasInput(2)) {
-    MODELD_ASSIGN_OR_RETURN(const double tiled, node.NumberInput(2, "axis"));
-    MODELD_ASSIGN_OR_RETURN(const uint32_t axis, node.Axis(static_cast<int64_t>(tiled), e.rank(x)));
+    MODELD_ASSIGN_OR_RETURN(const int64_t tiled, IntInput(node, 2, "axis"));
+    MODELD_ASSIGN_OR_RETURN(const uint32_t axis, node.Axis(tiled, e.rank(x)));
     if (repeats.size() != 1) return node.Invalid("tiles is not one number");
     std::vector<int64_t> all(e.rank(x), 1);
     all[axis] = repeats[0];

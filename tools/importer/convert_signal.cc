@@ -13,9 +13,9 @@ namespace modeld::importer {
 namespace {
 
 // Constants made here are of the model's asking, not in its file: none is larger than this.
-constexpr uint64_t kMaxElements = 1u << 24;
+constexpr uint64_t kMaxElements = 1u << 22;
 
-// A count that must be known, in [1, 2^24].
+// A count that must be known, in [1, 2^22].
 absl::StatusOr<uint32_t> CountInput(NodeContext& node, int index, absl::string_view what) {
   MODELD_ASSIGN_OR_RETURN(const double value, node.NumberInput(index, what));
   if (!(value >= 1 && value <= static_cast<double>(kMaxElements))) {
@@ -88,18 +88,19 @@ OperandId FourierTransform(Emitter& e, OperandId x, const Transform& t) {
   const bool to_real = t.inverse && t.onesided;
   const uint32_t rows = to_real ? t.length / 2 + 1 : t.length;
   const uint32_t columns = t.onesided && !t.inverse ? t.length / 2 + 1 : t.length;
+  if (!e.ok()) return x;
   const size_t last = e.rank(x) - 1;
   const uint32_t parts = e.size(x, last);
   if (!e.Require(parts == 1 || parts == 2, "the last dimension is neither 1 nor 2")) return x;
   if (e.size(x, t.axis) > rows) x = e.Slice(x, t.axis, 0, rows);
   if (e.size(x, t.axis) < rows) {
-    std::vector<int64_t> ending(e.rank(x), 0);
+    std::vector<int64_t> ending(last + 1, 0);
     ending[t.axis] = rows - e.size(x, t.axis);
     x = e.Op("pad", {x},
-             {{"beginningPadding", std::vector<int64_t>(e.rank(x), 0)}, {"endingPadding", ending}});
+             {{"beginningPadding", std::vector<int64_t>(last + 1, 0)}, {"endingPadding", ending}});
   }
   // The axis changes places with the last dimension, which is of one part then.
-  std::vector<int64_t> swap(e.rank(x));
+  std::vector<int64_t> swap(last + 1);
   std::iota(swap.begin(), swap.end(), 0);
   std::swap(swap[t.axis], swap[last]);
   std::vector<double> weights;
@@ -134,8 +135,7 @@ absl::Status ConvertDft(NodeContext& node) {
   if (!e.ok()) return e.Finish();
   int64_t axis = node.opset() < 20 ? node.Int("axis", 1) : -2;
   if (node.HasInput(2)) {
-    MODELD_ASSIGN_OR_RETURN(const double number, node.NumberInput(2, "axis"));
-    axis = static_cast<int64_t>(number);
+    MODELD_ASSIGN_OR_RETURN(axis, IntInput(node, 2, "axis"));
   }
   Transform t{.inverse = node.Int("inverse", 0) != 0, .onesided = node.Int("onesided", 0) != 0};
   MODELD_ASSIGN_OR_RETURN(t.axis, node.Axis(axis, e.rank(x)));

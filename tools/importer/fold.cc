@@ -9,6 +9,7 @@ namespace modeld::importer {
 namespace {
 
 constexpr uint64_t kMaxFoldedFloats = 64;
+constexpr size_t kMaxFoldedRank = 16;
 
 const Folder* FindFolder(absl::string_view op_type) {
   for (const std::span<const Folder> family : {MathFolders(), ShapeFolders()}) {
@@ -106,6 +107,7 @@ absl::StatusOr<bool> FoldNode(NodeContext& node) {
       if (!node.HasInput(i)) continue;
       const HostTensor* host = node.HostInput(i);
       if (host == nullptr || IsPacked(host->descriptor.data_type)) return false;
+      if (host->descriptor.shape.size() > kMaxFoldedRank) return false;
       const std::optional<uint64_t> count = SmallCount(host->descriptor.shape);
       if (!count) return false;
       const bool many_floats = IsFloat(host->descriptor.data_type) && *count > kMaxFoldedFloats;

@@ -22,9 +22,13 @@ absl::StatusOr<bool> FoldShapeOf(NodeContext& node, HostInputs) {
   MODELD_ASSIGN_OR_RETURN(const TensorDescriptor input, node.InputDescriptor(0));
   std::vector<int64_t> sizes = ToList(input.shape);
   if (node.op_type() == "Size") {
-    int64_t count = 1;
-    for (int64_t size : sizes) count *= size;
-    return Folded(node.SetHostOutput(0, FromInts(DataType::kInt64, {}, {count})));
+    const bool empty = std::find(sizes.begin(), sizes.end(), 0) != sizes.end();
+    std::optional<int64_t> count = empty ? 0 : 1;
+    for (int64_t size : sizes) {
+      if (!empty && count) count = CheckedMul(*count, size);
+    }
+    if (!count) return node.Invalid("overflows");
+    return Folded(node.SetHostOutput(0, FromInts(DataType::kInt64, {}, {*count})));
   }
   // start and end exist since opset 15; they are cut to the rank.
   const auto rank = static_cast<int64_t>(sizes.size());
@@ -68,6 +72,9 @@ absl::StatusOr<bool> FoldConstantOfShape(NodeContext& node, HostInputs) {
     MODELD_ASSIGN_OR_RETURN(value, node.Tensor("value"));
   }
   if (value.bytes.empty()) return node.Invalid("value has no element");
+  if (IsPacked(value.descriptor.data_type)) {
+    return node.Unsupported("its value is of a packed type", Reason::kDataType);
+  }
   Shape shape;
   for (int64_t size : sizes) {
     if (size < 0 || size > INT32_MAX) return node.Invalid(absl::StrCat("shape has a dimension of ", size));
@@ -90,7 +97,9 @@ absl::StatusOr<bool> FoldGather(NodeContext& node, HostInputs inputs) {
   const Shape& index_shape = inputs[1]->descriptor.shape;
   result.insert(result.end(), index_shape.begin(), index_shape.end());
   result.insert(result.end(), shape.begin() + axis + 1, shape.end());
-  if (!SmallCount(result)) return false;
+  const std::optional<uint64_t> count = SmallCount(result);
+  if (!count) return false;
+  if (*count == 0) return Folded(node.SetHostOutput(0, Pick(data, std::move(result), {})));
   uint64_t outer = 1;
   uint64_t inner = 1;
   for (size_t i = 0; i < shape.size(); ++i) (i < axis ? outer : inner) *= i == axis ? 1 : shape[i];
