@@ -93,6 +93,29 @@ double Lowest(DataType type) {
   return IsSignedInteger(type) ? -std::ldexp(1.0, static_cast<int>(ElementBits(type)) - 1) : 0;
 }
 
+// For each position of the window, the elements that it meets, [1, pooled shape].
+std::vector<OperandId> WindowSlices(Emitter& e, OperandId padded, const Window& window, const Shape& pooled,
+                                    int64_t positions) {
+  const size_t rank = window.rank();
+  std::vector<OperandId> slices;
+  for (int64_t k = 0; k < positions; ++k) {
+    std::vector<int64_t> starts(2 + rank, 0);
+    std::vector<int64_t> sizes = ToList(pooled);
+    std::vector<int64_t> strides(2 + rank, 1);
+    int64_t rest = k;
+    for (size_t i = rank; i-- > 0; rest /= window.kernel[i]) {
+      starts[2 + i] = rest % window.kernel[i] * window.dilations[i];
+      sizes[2 + i] = (int64_t{pooled[2 + i]} - 1) * window.strides[i] + 1;
+      strides[2 + i] = window.strides[i];
+    }
+    Shape stacked = pooled;
+    stacked.insert(stacked.begin(), 1);
+    slices.push_back(e.Reshape(
+        e.Op("slice", {padded}, {{"starts", starts}, {"sizes", sizes}, {"strides", strides}}), stacked));
+  }
+  return slices;
+}
+
 // MaxPool's second output: where in the whole tensor each maximum lies (the first of equal ones). Every
 // position of the window is a slice; the position of the greatest of them tells the coordinates.
 OperandId MaxPositions(Emitter& e, OperandId x, const Window& window, const Shape& pooled,
@@ -115,23 +138,7 @@ OperandId MaxPositions(Emitter& e, OperandId x, const Window& window, const Shap
     padded_window.after[i] = std::max<int64_t>(0, reach - window.before[i] - shape[2 + i]);
   }
   const OperandId padded = PadSpatial(e, x, padded_window, Lowest(e.type(x)));
-  std::vector<OperandId> slices;
-  for (int64_t k = 0; k < positions; ++k) {
-    std::vector<int64_t> starts(2 + rank, 0);
-    std::vector<int64_t> sizes = ToList(pooled);
-    std::vector<int64_t> strides(2 + rank, 1);
-    int64_t rest = k;
-    for (size_t i = rank; i-- > 0; rest /= window.kernel[i]) {
-      starts[2 + i] = rest % window.kernel[i] * window.dilations[i];
-      sizes[2 + i] = (int64_t{pooled[2 + i]} - 1) * window.strides[i] + 1;
-      strides[2 + i] = window.strides[i];
-    }
-    Shape stacked = pooled;
-    stacked.insert(stacked.begin(), 1);
-    slices.push_back(e.Reshape(
-        e.Op("slice", {padded}, {{"starts", starts}, {"sizes", sizes}, {"strides", strides}}), stacked));
-  }
-  OperandId position = e.Op("argMax", {e.Concat(std::move(slices), 0)},
+  OperandId position = e.Op("argMax", {e.Concat(WindowSlices(e, padded, window, pooled, positions), 0)},
                             {{"axis", int64_t{0}}, {"outputDataType", DataType::kInt64}});
   const auto number = [&](int64_t value) { return e.Constant(FromInts(DataType::kInt64, {}, {value})); };
   // Channels and batches, then the coordinates, the last dimension first.
