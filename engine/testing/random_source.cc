@@ -17,8 +17,9 @@ constexpr double kExtremeFloats[] = {std::numeric_limits<double>::quiet_NaN(),
                                      0.5,
                                      -2.5};
 
-// The least value, and a double that is no larger than the greatest.
-std::pair<double, double> RangeOf(DataType type) {
+}  // namespace
+
+std::pair<double, double> IntegerRange(DataType type) {
   switch (type) {
     case DataType::kInt4:
       return {-8, 7};
@@ -39,8 +40,6 @@ std::pair<double, double> RangeOf(DataType type) {
   }
 }
 
-}  // namespace
-
 Shape RandomSource::AnyShape(uint32_t least_rank, uint32_t most_rank) {
   Shape shape(Between(least_rank, most_rank));
   uint32_t left = kMaxElements;
@@ -59,7 +58,7 @@ double RandomSource::Element(DataType type, Elements elements) {
     if (extreme) return kExtremeFloats[Between(0, std::size(kExtremeFloats) - 1)];
     return Unit() * (elements == Elements::kSmall ? 1 : 4);
   }
-  const auto [least, most] = RangeOf(type);
+  const auto [least, most] = IntegerRange(type);
   if (extreme) return Once(2) ? least : most;
   const double value = static_cast<double>(Between(0, 40)) - 12;
   return std::clamp(value, least, most);

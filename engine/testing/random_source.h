@@ -4,10 +4,15 @@
 
 #include <cstdint>
 #include <random>
+#include <utility>
 
 #include "engine/testing/tensor.h"
 
 namespace modeld::testing {
+
+// The least value of an integer type, and a double that is no larger than its greatest: both convert to it
+// without overflow. Thread-safe.
+std::pair<double, double> IntegerRange(DataType type);
 
 // What the elements of a random tensor are like.
 enum class Elements : uint8_t {

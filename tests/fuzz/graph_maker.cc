@@ -32,28 +32,6 @@ class Elements {
   }
 
  private:
-  // What an integer type holds, as doubles that convert without overflow.
-  static std::pair<double, double> IntegerRange(DataType type) {
-    switch (type) {
-      case DataType::kInt4:
-        return {-8, 7};
-      case DataType::kUint4:
-        return {0, 15};
-      case DataType::kInt8:
-        return {-128, 127};
-      case DataType::kUint8:
-        return {0, 255};
-      case DataType::kInt32:
-        return {-2147483648.0, 2147483647.0};
-      case DataType::kUint32:
-        return {0, 4294967295.0};
-      case DataType::kInt64:
-        return {-9223372036854775808.0, 9223372036854774784.0};
-      default:
-        return {0, 18446744073709549568.0};
-    }
-  }
-
   double One(DataType type, Content content, uint32_t rows) {
     const bool extreme = theme_ == Theme::kExtremes && random_.Once(10);
     if (IsFloat(type)) {
@@ -64,7 +42,7 @@ class Elements {
       if (extreme) return ExtremeFloat(type);
       return theme_ == Theme::kIntegers ? static_cast<double>(random_.Between(0, 8)) - 4 : 2 * random_.Unit();
     }
-    const auto [least, most] = IntegerRange(type);
+    const auto [least, most] = testing::IntegerRange(type);
     double value = static_cast<double>(random_.Between(0, 12)) - 5;
     if (content == Content::kIndices && !random_.Once(20)) {
       value = static_cast<double>(random_.Between(0, 2 * rows - 1)) - rows;

@@ -5,14 +5,16 @@
 
 namespace modeld::tools {
 
+int PackedElement(const Array& array, uint64_t index) {
+  const int nibble = static_cast<int>(array.bytes[index / 2]) >> (index % 2 * 4) & 0xf;
+  return array.descriptor.data_type == DataType::kInt4 && nibble > 7 ? nibble - 16 : nibble;
+}
+
 Array WithWholeBytes(Array array) {
   const DataType type = array.descriptor.data_type;
   if (!IsPacked(type)) return array;
   std::vector<std::byte> elements(array.descriptor.ElementCount());
-  for (size_t i = 0; i < elements.size(); ++i) {
-    const int nibble = static_cast<int>(array.bytes[i / 2]) >> (i % 2 * 4) & 0xf;
-    elements[i] = static_cast<std::byte>(type == DataType::kInt4 && nibble > 7 ? nibble - 16 : nibble);
-  }
+  for (size_t i = 0; i < elements.size(); ++i) elements[i] = static_cast<std::byte>(PackedElement(array, i));
   return {.descriptor = {Unpacked(type), std::move(array.descriptor.shape)}, .bytes = std::move(elements)};
 }
 

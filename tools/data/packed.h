@@ -2,11 +2,16 @@
 #ifndef MODELD_TOOLS_DATA_PACKED_H_
 #define MODELD_TOOLS_DATA_PACKED_H_
 
+#include <cstdint>
+
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "tools/data/array.h"
 
 namespace modeld::tools {
+
+// The element at `index` of an int4 or uint4 array. Requires: it is one of its elements. Thread-safe.
+int PackedElement(const Array& array, uint64_t index);
 
 // The array with elements of 8 bits, if it is int4 or uint4; else as it is. Requires: the bytes fit the
 // descriptor. Thread-safe.

@@ -108,10 +108,8 @@ double ElementOf(const Array& array, uint64_t index) {
     case DataType::kUint8:
       return ElementAs<uint8_t>(array, index);
     case DataType::kInt4:
-    case DataType::kUint4: {
-      const int nibble = static_cast<int>(array.bytes[index / 2]) >> (index % 2 * 4) & 0xf;
-      return array.descriptor.data_type == DataType::kInt4 && nibble > 7 ? nibble - 16 : nibble;
-    }
+    case DataType::kUint4:
+      return PackedElement(array, index);
   }
   return 0;
 }
