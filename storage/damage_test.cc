@@ -215,6 +215,18 @@ TEST_CASE("a catalogue of a newer modeld is refused and nothing is touched") {
   CHECK(ReadWhole(*store, kApp, kA).ok());
 }
 
+TEST_CASE("a catalogue of version 1 keeps its models and becomes one of this version") {
+  Filled store;
+  store.Stop();
+  record::SchemaRecord schema;
+  schema.set_version(1);
+  store.catalogue->Overwrite(SchemaKey(), schema.SerializeAsString());
+  store.Start();
+  CHECK(ReadWhole(*store, kApp, kA).ok());
+  store.Stop();
+  CHECK(store.catalogue->Records().at(SchemaKey()) == SchemaValue());
+}
+
 TEST_CASE("a catalogue without its schema record is refused") {
   TestStore store;
   store.Stop();

@@ -90,6 +90,14 @@ void Index::Apply(const Transaction& changes) {
   ApplyTable(records_.partitions, changes.partitions, nothing);
   ApplyTable(records_.keys, changes.keys, nothing);
   ApplyTable(records_.damage, changes.damage, nothing);
+  ApplyTable(records_.wishes, changes.wishes, nothing);
+  ApplyTable(records_.limits, changes.limits, nothing);
+  ApplyTable(records_.budgets, changes.budgets, nothing);
+  ApplyTable(records_.shares, changes.shares, nothing);
+  ApplyTable(records_.decisions, changes.decisions, nothing);
+  ApplyTable(records_.plans, changes.plans, nothing);
+  ApplyTable(records_.chunks, changes.chunks, nothing);
+  ApplyTable(records_.moves, changes.moves, nothing);
 }
 
 uint64_t Index::References(const Digest& blob) const {

@@ -31,6 +31,14 @@ struct Tables {
   std::map<std::pair<PartitionId, std::string>, Wrap<record::KeyRecord>> keys;
   std::map<Owned, Wrap<record::UploadRecord>> uploads;
   std::map<Digest, Wrap<record::DamageRecord>> damage;
+  std::map<Digest, Wrap<record::WishRecord>> wishes;  // by model
+  std::map<PartitionId, Wrap<record::LimitsRecord>> limits;
+  std::map<Digest, Wrap<record::BudgetRecord>> budgets;        // by SHA-256 of the site
+  std::map<Digest, Wrap<record::ShareRecord>> shares;          // by model
+  std::map<uint64_t, Wrap<record::DecisionRecord>> decisions;  // by number, in order of time
+  std::map<Digest, Wrap<record::PlanRecord>> plans;            // by plan key
+  std::map<Digest, Wrap<record::ChunksRecord>> chunks;         // by blob
+  std::map<uint64_t, Wrap<record::MoveRecord>> moves;          // one, of number 0, or none
 };
 
 // Changes that become durable and visible together.

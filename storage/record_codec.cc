@@ -1,5 +1,6 @@
 #include "storage/record_codec.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -11,10 +12,17 @@ namespace {
 
 // The first byte of a key tells the table.
 constexpr char kSchema = 'S', kModel = 'M', kPartition = 'P', kHold = 'H', kKey = 'K', kUpload = 'U',
-               kDamage = 'D';
+               kDamage = 'D', kWish = 'W', kLimits = 'Q', kBudget = 'B', kShare = 'G', kDecision = 'N',
+               kPlan = 'X', kChunks = 'C', kMove = 'V';
 
 std::string KeyBytes(const Digest& id) {
   return std::string(id.bytes());
+}
+// Big-endian, so that the database keeps numbers in order.
+std::string KeyBytes(uint64_t number) {
+  std::string bytes;
+  for (int shift = 56; shift >= 0; shift -= 8) bytes.push_back(static_cast<char>(number >> shift & 0xff));
+  return bytes;
 }
 std::string KeyBytes(const Owned& owned) {
   return KeyBytes(owned.first) + KeyBytes(owned.second);
@@ -35,6 +43,12 @@ bool ParseKey(absl::string_view bytes, Digest& key) {
   std::optional<Digest> id = TakeDigest(bytes);
   if (!id || !bytes.empty()) return false;
   key = *id;
+  return true;
+}
+bool ParseKey(absl::string_view bytes, uint64_t& key) {
+  if (bytes.size() != sizeof(key)) return false;
+  key = 0;
+  for (unsigned char byte : bytes) key = key << 8 | byte;
   return true;
 }
 bool ParseKey(absl::string_view bytes, Owned& key) {
@@ -59,7 +73,19 @@ bool IsSound(const record::KeyRecord& key) {
   return key.model_id().size() == Digest::kSize;
 }
 bool IsSound(const record::UploadRecord& upload) {
-  return upload.durable_bytes() <= upload.size_bytes();
+  return upload.durable_bytes() <= upload.size_bytes() && upload.chunk_digests().size() % Digest::kSize == 0;
+}
+bool IsSound(const record::PlanRecord& plan) {
+  const auto is_digest = [](const std::string& bytes) { return bytes.size() == Digest::kSize; };
+  return is_digest(plan.structure()) && is_digest(plan.file_digest()) &&
+         std::all_of(plan.models().begin(), plan.models().end(), is_digest) &&
+         std::all_of(plan.causes().begin(), plan.causes().end(), is_digest);
+}
+bool IsSound(const record::ChunksRecord& chunks) {
+  return chunks.chunk_bytes() > 0 && chunks.digests().size() % Digest::kSize == 0;
+}
+bool IsSound(const record::ShareRecord& share) {
+  return !share.has_commonness() || (share.commonness() > 0 && share.commonness() <= 1);
 }
 bool IsSound(const google::protobuf::MessageLite&) {
   return true;
@@ -107,6 +133,22 @@ bool DecodeRecord(absl::string_view key, absl::string_view value, Transaction& t
       return DecodeInto(rest, value, tables.uploads);
     case kDamage:
       return DecodeInto(rest, value, tables.damage);
+    case kWish:
+      return DecodeInto(rest, value, tables.wishes);
+    case kLimits:
+      return DecodeInto(rest, value, tables.limits);
+    case kBudget:
+      return DecodeInto(rest, value, tables.budgets);
+    case kShare:
+      return DecodeInto(rest, value, tables.shares);
+    case kDecision:
+      return DecodeInto(rest, value, tables.decisions);
+    case kPlan:
+      return DecodeInto(rest, value, tables.plans);
+    case kChunks:
+      return DecodeInto(rest, value, tables.chunks);
+    case kMove:
+      return DecodeInto(rest, value, tables.moves);
     default:
       return false;
   }
@@ -145,6 +187,14 @@ std::vector<CatalogueChange> Encode(const Transaction& changes) {
   EncodeTable(kKey, changes.keys, batch);
   EncodeTable(kUpload, changes.uploads, batch);
   EncodeTable(kDamage, changes.damage, batch);
+  EncodeTable(kWish, changes.wishes, batch);
+  EncodeTable(kLimits, changes.limits, batch);
+  EncodeTable(kBudget, changes.budgets, batch);
+  EncodeTable(kShare, changes.shares, batch);
+  EncodeTable(kDecision, changes.decisions, batch);
+  EncodeTable(kPlan, changes.plans, batch);
+  EncodeTable(kChunks, changes.chunks, batch);
+  EncodeTable(kMove, changes.moves, batch);
   return batch;
 }
 
@@ -157,6 +207,7 @@ absl::StatusOr<LoadedCatalogue> LoadCatalogue(const Catalogue& catalogue) {
     ++records;
     if (key == absl::string_view(SchemaKey())) {
       schema = CheckSchema(value);
+      loaded.older = value != absl::string_view(SchemaValue());
     } else if (key.empty() || !DecodeRecord(key, value, tables)) {
       loaded.unreadable.emplace_back(key);
     }

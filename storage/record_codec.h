@@ -14,7 +14,7 @@
 namespace modeld::storage {
 
 // The version that this code reads and writes.
-inline constexpr uint32_t kSchemaVersion = 1;
+inline constexpr uint32_t kSchemaVersion = 2;
 
 // The key of the schema record, and its value for kSchemaVersion.
 std::string SchemaKey();
@@ -29,6 +29,8 @@ std::vector<CatalogueChange> Encode(const Transaction& changes);
 struct LoadedCatalogue {
   Index index;
   bool empty = false;
+  // Of an older version than kSchemaVersion; it is complete all the same.
+  bool older = false;
   // Keys of records that cannot be read. Records of models and partitions among them are left out of the
   // index; a hold stands in it without texts and kept by id, so that nothing of the user's is dropped.
   std::vector<std::string> unreadable;

@@ -76,7 +76,7 @@ absl::Status SweepFiles(StoreCore& core, const std::set<std::string>& kept_uploa
 absl::Status Recover(StoreCore& core) {
   MODELD_ASSIGN_OR_RETURN(LoadedCatalogue loaded, LoadCatalogue(*core.catalogue));
   MODELD_RETURN_IF_ERROR(core.files.EnsureLayout());
-  if (loaded.empty) {
+  if (loaded.empty || loaded.older) {
     CatalogueChange schema{SchemaKey(), SchemaValue()};
     MODELD_RETURN_IF_ERROR(core.catalogue->Commit({&schema, 1}, Durability::kSynced));
   }
