@@ -42,6 +42,11 @@ void ApplyTable(Table& table, const Changes& changes, CountFn count) {
 
 }  // namespace
 
+const PartitionId& SharedPartitionId() {
+  static const PartitionId id = Digest::Of(absl::string_view(kSharedPartition));
+  return id;
+}
+
 std::vector<BlobRef> BlobsOf(const Digest& id, const record::ModelRecord& model) {
   std::vector<BlobRef> blobs = {{id, model.manifest_size_bytes()}};
   for (const record::BlobRecord& constant : model.constants()) {
@@ -175,6 +180,7 @@ void Index::DropHold(const Owned& hold, Transaction& changes) const {
   for (const std::string& key : KeysOf(hold.first, hold.second))
     changes.keys[{hold.first, key}] = std::nullopt;
   changes.holds[hold] = std::nullopt;
+  if (hold.first == SharedPartitionId()) changes.shares[hold.second] = std::nullopt;
   if (Holders(hold.second) <= 1) changes.models[hold.second] = std::nullopt;
 }
 

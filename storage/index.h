@@ -18,6 +18,8 @@ namespace modeld::storage {
 
 // SHA-256 of a partition's name: what stands in record keys and staging names.
 using PartitionId = Digest;
+// That of kSharedPartition. Pure; thread-safe.
+const PartitionId& SharedPartitionId();
 // A partition and a model or blob.
 using Owned = std::pair<PartitionId, Digest>;
 
@@ -85,7 +87,7 @@ class Index {
   Health HealthOfBlob(const Digest& blob) const;
 
   // Adds to `changes` what takes a partition's hold on a model away: the hold, its keys, and the model itself
-  // when nobody else holds it.
+  // when nobody else holds it. A hold of kSharedPartition takes the share along.
   void DropHold(const Owned& hold, Transaction& changes) const;
   // Adds to `changes` what takes a key away: the key, and the hold when that was all that kept it.
   void DropKey(const PartitionId& partition, const std::string& key, Transaction& changes) const;

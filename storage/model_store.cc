@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "storage/ledger.h"
 #include "storage/recovery.h"
 #include "storage/rocksdb_catalogue.h"
 #include "storage/store_core.h"
@@ -107,8 +108,12 @@ record::HoldRecord MakeHold(StoreCore& core, const Owned& id, const StoreRequest
 
 }  // namespace
 
-ModelStore::ModelStore(std::unique_ptr<StoreCore> core) : core_(std::move(core)) {}
+ModelStore::ModelStore(std::unique_ptr<StoreCore> core)
+    : core_(std::move(core)), ledger_(std::make_unique<Ledger>(*core_)) {}
 ModelStore::~ModelStore() = default;
+Ledger& ModelStore::ledger() {
+  return *ledger_;
+}
 const RecoveryReport& ModelStore::recovery() const {
   return core_->recovery;
 }
@@ -180,27 +185,8 @@ absl::StatusOr<Digest> ModelStore::StoreModel(const Partition& partition, const 
 absl::StatusOr<StoredModel> ModelStore::GetModel(const Partition& partition, const Digest& model_id,
                                                  Lease& lease) {
   MODELD_RETURN_IF_ERROR(CheckPartition(partition));
-  Owned id(Digest::Of(absl::string_view(partition)), model_id);
-  std::vector<BlobRef> blobs;
-  {
-    absl::MutexLock lock(&core_->mu);
-    if (!core_->index.records().holds.contains(id)) return NoSuchModel();
-    Health health = core_->index.HealthOf(model_id);
-    if (health == Health::kMissing) return NoSuchModel();
-    if (health == Health::kDamaged) {
-      return absl::DataLossError(absl::StrCat(ModelName(model_id), ": is damaged; store it again"));
-    }
-    blobs = BlobsOf(model_id, core_->index.records().models.at(model_id));
-    for (const BlobRef& blob : blobs) core_->Hold(lease, id.first, blob);
-    core_->index.Touch(id, core_->NowMicros());
-    core_->unflushed_uses.insert(id);
-  }
-  for (const BlobRef& blob : blobs) {
-    MODELD_RETURN_IF_ERROR(Annotate(core_->CheckPresent(blob), ModelName(model_id)));
-  }
-  absl::StatusOr<Region> manifest = core_->Map(blobs[0]);
-  if (!manifest.ok()) return Annotate(manifest.status(), ModelName(model_id));
-  return StoredModel{*std::move(manifest), {blobs.begin() + 1, blobs.end()}};
+  PartitionId id = Digest::Of(absl::string_view(partition));
+  return core_->OpenModel({id, model_id}, id, lease);
 }
 
 absl::StatusOr<Region> ModelStore::MapBlob(const Partition& partition, const Digest& digest, Lease& lease) {

@@ -23,6 +23,7 @@
 namespace modeld::storage {
 
 class Catalogue;
+class Ledger;
 class ModelStore;
 class StoreCore;
 
@@ -196,6 +197,11 @@ class ModelStore {
   // other call runs. Errors of reading the folders come back as status.
   absl::StatusOr<std::vector<std::string>> Audit();
 
+  // --- Facets: parts of the store with headers of their own; they live as long as it ---
+
+  // Budgets and shares.
+  Ledger& ledger();
+
   // --- Upkeep ---
 
   // Removes blobs that nothing needs, expired uploads and obsolete quarantine; writes pending last-use times.
@@ -207,6 +213,8 @@ class ModelStore {
   explicit ModelStore(std::unique_ptr<StoreCore> core);
 
   std::unique_ptr<StoreCore> core_;
+  // They refer to core_.
+  std::unique_ptr<Ledger> ledger_;
 };
 
 }  // namespace modeld::storage

@@ -137,8 +137,13 @@ bool DecodeRecord(absl::string_view key, absl::string_view value, Transaction& t
       return DecodeInto(rest, value, tables.wishes);
     case kLimits:
       return DecodeInto(rest, value, tables.limits);
-    case kBudget:
-      return DecodeInto(rest, value, tables.budgets);
+    case kBudget: {
+      if (DecodeInto(rest, value, tables.budgets)) return true;
+      // Without a site it belongs to nobody: its owner's budget counts as spent (Ledger).
+      Digest site;
+      if (ParseKey(rest, site)) tables.budgets[site] = record::BudgetRecord();
+      return false;
+    }
     case kShare:
       return DecodeInto(rest, value, tables.shares);
     case kDecision:

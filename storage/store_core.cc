@@ -113,6 +113,28 @@ void StoreCore::Unpin(const Digest& blob) {
   candidates.insert(blob);
 }
 
+absl::StatusOr<StoredModel> StoreCore::OpenModel(const Owned& hold, const PartitionId& reader, Lease& lease) {
+  const std::string name = absl::StrCat("model ", hold.second.ToHex());
+  std::vector<BlobRef> blobs;
+  {
+    absl::MutexLock lock(&mu);
+    if (!index.records().holds.contains(hold)) return NoSuchModel();
+    Health health = index.HealthOf(hold.second);
+    if (health == Health::kMissing) return NoSuchModel();
+    if (health == Health::kDamaged) {
+      return absl::DataLossError(absl::StrCat(name, ": is damaged; store it again"));
+    }
+    blobs = BlobsOf(hold.second, index.records().models.at(hold.second));
+    for (const BlobRef& blob : blobs) Hold(lease, reader, blob);
+    index.Touch(hold, NowMicros());
+    unflushed_uses.insert(hold);
+  }
+  for (const BlobRef& blob : blobs) MODELD_RETURN_IF_ERROR(Annotate(CheckPresent(blob), name));
+  absl::StatusOr<Region> manifest = Map(blobs[0]);
+  if (!manifest.ok()) return Annotate(manifest.status(), name);
+  return StoredModel{*std::move(manifest), {blobs.begin() + 1, blobs.end()}};
+}
+
 StoreCore::Pin::Pin(StoreCore& core, const Digest& blob) : core_(core), blob_(blob) {
   absl::MutexLock lock(&core_.mu);
   ++core_.pins[blob_];

@@ -67,6 +67,11 @@ class StoreCore {
   // Forgets what a lease holds. Its finished uploads age from now on.
   void Release(const Lease& lease) ABSL_LOCKS_EXCLUDED(mu);
 
+  // Finds what a partition holds and makes the lease hold its blobs for `reader`; counts as a use of the
+  // hold. NoSuchModel() when it is not held or its files have gone; DATA_LOSS when it is damaged.
+  absl::StatusOr<StoredModel> OpenModel(const Owned& hold, const PartitionId& reader, Lease& lease)
+      ABSL_LOCKS_EXCLUDED(mu);
+
   // --- Blobs ---
 
   // Keeps a blob's file while it lives. Not thread-safe.

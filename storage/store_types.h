@@ -17,6 +17,10 @@ namespace modeld::storage {
 // Storage compares it bytewise, keeps it as data, and makes file names of its SHA-256 only.
 using Partition = std::string;
 
+// The system's own partition: its holds keep what the user shares. No client can name it; nothing in it is
+// evicted, reclaimed, expired or pruned, and removing a hold from it ends the share.
+inline constexpr char kSharedPartition[] = "user:shared";
+
 // A blob as its owner declares it: the SHA-256 and the number of its bytes.
 struct BlobRef {
   Digest digest;
