@@ -16,6 +16,7 @@
 namespace modeld {
 namespace {
 
+constexpr absl::string_view kWebPrefix = "web:";
 constexpr size_t kMaxAppIdBytes = 255;
 // DNS: a name's text form, without the trailing dot, and one label.
 constexpr size_t kMaxHostBytes = 253;
@@ -193,21 +194,47 @@ absl::StatusOr<std::string> AppPartition(absl::string_view app_id) {
 }
 
 absl::StatusOr<std::string> ParseWebPartition(absl::string_view text) {
-  constexpr absl::string_view kPrefix = "web:";
-  if (text.substr(0, kPrefix.size()) != kPrefix) return Wrong("name", "does not begin with \"web:\"");
-  const std::vector<absl::string_view> parts = absl::StrSplit(text.substr(kPrefix.size()), '|');
+  if (text.substr(0, kWebPrefix.size()) != kWebPrefix) return Wrong("name", "does not begin with \"web:\"");
+  const std::vector<absl::string_view> parts = absl::StrSplit(text.substr(kWebPrefix.size()), '|');
   if (parts.size() != 2) return Wrong("name", "is not of the form web:<top-level site>|<origin>");
   MODELD_ASSIGN_OR_RETURN(const std::string site,
                           ParseOrigin("top-level site", parts[0], /*port_allowed=*/false));
   MODELD_ASSIGN_OR_RETURN(const std::string origin, ParseOrigin("origin", parts[1], /*port_allowed=*/true));
-  return absl::StrCat(kPrefix, site, "|", origin);
+  return absl::StrCat(kWebPrefix, site, "|", origin);
 }
 
 absl::StatusOr<std::string> ParsePartition(absl::string_view text) {
   constexpr absl::string_view kAppPrefix = "app:";
   if (text.substr(0, kAppPrefix.size()) == kAppPrefix) return AppPartition(text.substr(kAppPrefix.size()));
-  if (text.substr(0, 4) == "web:") return ParseWebPartition(text);
+  if (text.substr(0, kWebPrefix.size()) == kWebPrefix) return ParseWebPartition(text);
   return Wrong("name", "begins neither with \"app:\" nor with \"web:\"");
+}
+
+absl::StatusOr<std::string> ParseSite(absl::string_view text) {
+  return ParseOrigin("top-level site", text, /*port_allowed=*/false);
+}
+
+absl::StatusOr<std::string> ParseWebOrigin(absl::string_view text) {
+  return ParseOrigin("origin", text, /*port_allowed=*/true);
+}
+
+absl::StatusOr<std::string> ParseParty(absl::string_view text) {
+  if (text.find("://") != absl::string_view::npos && text.substr(0, kWebPrefix.size()) != kWebPrefix) {
+    return ParseWebOrigin(text);
+  }
+  return ParsePartition(text);
+}
+
+PartitionParts PartsOf(absl::string_view partition) {
+  if (partition.substr(0, kWebPrefix.size()) != kWebPrefix) return {partition, {}};
+  const absl::string_view rest = partition.substr(kWebPrefix.size());
+  const size_t bar = std::min(rest.find('|'), rest.size());
+  return {rest.substr(0, bar), bar == rest.size() ? absl::string_view() : rest.substr(bar + 1)};
+}
+
+bool IsOfParty(absl::string_view partition, absl::string_view party) {
+  const PartitionParts parts = PartsOf(partition);
+  return partition == party || parts.site == party || (!parts.origin.empty() && parts.origin == party);
 }
 
 }  // namespace modeld

@@ -22,6 +22,28 @@ absl::StatusOr<std::string> ParseWebPartition(absl::string_view text);
 // Accepts either form, for the admin's --partition. Pure.
 absl::StatusOr<std::string> ParsePartition(absl::string_view text);
 
+// A top-level site ("https://example.com") and an origin ("https://app.example.com:8443"), as they stand in a
+// web partition's name: the same rules and normal forms. Pure.
+absl::StatusOr<std::string> ParseSite(absl::string_view text);
+absl::StatusOr<std::string> ParseWebOrigin(absl::string_view text);
+
+// Whom the user may share a model with: a partition's full name, or a site or origin. Normalised. Pure.
+absl::StatusOr<std::string> ParseParty(absl::string_view text);
+
+// The parts of a partition's name. The views are into `partition`. Pure.
+struct PartitionParts {
+  // The top-level site of a web partition; any other partition's whole name. Budgets are kept by it.
+  absl::string_view site;
+  // Empty for any other.
+  absl::string_view origin;
+};
+// Requires: normal form.
+PartitionParts PartsOf(absl::string_view partition);
+
+// Whether a partition is the party, or of the site or origin that the party names. Requires: normal forms.
+// Pure.
+bool IsOfParty(absl::string_view partition, absl::string_view party);
+
 }  // namespace modeld
 
 #endif  // MODELD_POLICY_PARTITION_H_

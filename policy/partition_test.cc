@@ -205,5 +205,35 @@ TEST_CASE("An admin names either form") {
   }
 }
 
+TEST_CASE("The user shares with a partition, a site or an origin, each in its normal form") {
+  CHECK(ParseParty("HTTPS://A.com:443").value() == "https://a.com");
+  CHECK(ParseParty("https://a.com:8443").value() == "https://a.com:8443");
+  CHECK(ParseParty("app:org.x").value() == "app:org.x");
+  CHECK(ParseParty("web:https://a.com|https://B.com").value() == "web:https://a.com|https://b.com");
+  for (const char* text : {"", "a.com", "null", "user:shared", "file:///x", "https://", "https://a.com/x"}) {
+    INFO(text);
+    CHECK(ParseParty(text).status().code() == absl::StatusCode::kInvalidArgument);
+  }
+  CHECK(ParseSite("https://A.com").value() == "https://a.com");
+  CHECK_FALSE(ParseSite("https://a.com:8443").ok());
+  CHECK(ParseWebOrigin("https://a.com:8443").value() == "https://a.com:8443");
+}
+
+TEST_CASE("A partition is of its own name, its site and its origin, and of nothing that only looks alike") {
+  const std::string web = "web:https://site.com|https://cdn.com:8443";
+  CHECK(PartsOf(web).site == "https://site.com");
+  CHECK(PartsOf(web).origin == "https://cdn.com:8443");
+  CHECK(PartsOf("app:org.x").site == "app:org.x");
+  CHECK(PartsOf("app:org.x").origin.empty());
+  for (const char* party :
+       {"web:https://site.com|https://cdn.com:8443", "https://site.com", "https://cdn.com:8443"})
+    CHECK(IsOfParty(web, party));
+  for (const char* party : {"https://cdn.com", "http://site.com", "https://site.co", "https://ite.com", "",
+                            "app:org.x", "web:https://site.com|https://cdn.com"})
+    CHECK_FALSE(IsOfParty(web, party));
+  CHECK(IsOfParty("app:org.x", "app:org.x"));
+  CHECK_FALSE(IsOfParty("app:org.x", ""));
+}
+
 }  // namespace
 }  // namespace modeld
