@@ -1,14 +1,12 @@
 #include "client/cpp/admin.h"
 
-#include <grpcpp/channel.h>
-#include <grpcpp/client_context.h>
-
-#include <memory>
+#include <algorithm>
+#include <limits>
 
 #include "base/status.h"
 #include "client/cpp/connector.h"
+#include "client/cpp/server_stream.h"
 #include "client/cpp/session.h"
-#include "client/cpp/status.h"
 #include "modeld/v1/admin.grpc.pb.h"
 
 namespace modeld::client {
@@ -26,19 +24,6 @@ Request ForPartition(const std::string& partition) {
   Request request;
   request.set_partition(partition);
   return request;
-}
-
-// Reads a stream to its end, or until `take` fails.
-template <typename Response>
-absl::Status ReadAll(const internal::Caller& caller, grpc::ClientContext& context,
-                     grpc::ClientReader<Response>& reader,
-                     const std::function<absl::Status(const Response&)>& take) {
-  Response response;
-  absl::Status taken;
-  while (taken.ok() && reader.Read(&response)) taken = take(response);
-  if (!taken.ok()) context.TryCancel();
-  const absl::Status status = caller.ErrorOf(FromGrpcStatus(reader.Finish()));
-  return taken.ok() ? status : taken;
 }
 
 }  // namespace
@@ -93,28 +78,37 @@ absl::StatusOr<v1::GetConfigResponse> Admin::GetConfig() const {
   return Call(internal::kGetConfig, {});
 }
 
+absl::StatusOr<v1::GetMetricsResponse> Admin::GetMetrics() const {
+  return Call(internal::kGetMetrics, {});
+}
+
+absl::StatusOr<v1::DiagnoseResponse> Admin::Diagnose() const {
+  return Call(internal::kDiagnose, {});
+}
+
 absl::Status Admin::ExportModel(
     const Digest& model_id, const std::function<absl::Status(const v1::ExportModelResponse&)>& take) const {
   MODELD_ASSIGN_OR_RETURN(const internal::Caller caller, client_.connector_->Get(""));
-  const internal::CallScope scope = caller.Scope(call_);
-  auto context = caller.NewContext(scope);
-  internal::CancelGuard guard(scope, context);
-  auto stub = v1::AdminService::NewStub(caller.session().channel());
-  auto reader = stub->ExportModel(context.get(), ForModel<v1::ExportModelRequest>(model_id));
-  return ReadAll(caller, *context, *reader, take);
+  return internal::ReadStream<v1::AdminService>(caller, call_, &v1::AdminService::Stub::ExportModel,
+                                                ForModel<v1::ExportModelRequest>(model_id), take);
 }
 
-absl::Status Admin::Verify(bool rehash,
+absl::Status Admin::Verify(const v1::VerifyRequest& request,
                            const std::function<absl::Status(const v1::VerifyResponse&)>& take) const {
   MODELD_ASSIGN_OR_RETURN(const internal::Caller caller, client_.connector_->Get(""));
-  const internal::CallScope scope = caller.Scope(call_);
-  auto context = caller.NewContext(scope);
-  internal::CancelGuard guard(scope, context);
-  auto stub = v1::AdminService::NewStub(caller.session().channel());
-  v1::VerifyRequest request;
-  request.set_rehash(rehash);
-  auto reader = stub->Verify(context.get(), request);
-  return ReadAll(caller, *context, *reader, take);
+  return internal::ReadStream<v1::AdminService>(caller, call_, &v1::AdminService::Stub::Verify, request,
+                                                take);
+}
+
+absl::Status Admin::WatchActivity(
+    absl::Duration interval, const std::function<absl::Status(const v1::ActivityResponse&)>& take) const {
+  MODELD_ASSIGN_OR_RETURN(const internal::Caller caller, client_.connector_->Get(""));
+  v1::WatchActivityRequest request;
+  const int64_t milliseconds = absl::ToInt64Milliseconds(interval);
+  request.set_interval_ms(
+      static_cast<uint32_t>(std::clamp<int64_t>(milliseconds, 1, std::numeric_limits<uint32_t>::max())));
+  return internal::ReadStream<v1::AdminService>(caller, call_, &v1::AdminService::Stub::WatchActivity,
+                                                request, take);
 }
 
 }  // namespace modeld::client

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "base/digest.h"
 #include "client/cpp/client.h"
 #include "modeld/v1/admin.pb.h"
@@ -33,11 +34,17 @@ class Admin {
   absl::StatusOr<v1::StopModelResponse> StopModel(const Digest& model_id) const;
   absl::StatusOr<v1::StopModelResponse> StopAll() const;
   absl::StatusOr<v1::GetConfigResponse> GetConfig() const;
+  absl::StatusOr<v1::GetMetricsResponse> GetMetrics() const;
+  absl::StatusOr<v1::DiagnoseResponse> Diagnose() const;
 
   // Streams: `take` is called from this thread for each message; its error stops the call and is returned.
   absl::Status ExportModel(const Digest& model_id,
                            const std::function<absl::Status(const v1::ExportModelResponse&)>& take) const;
-  absl::Status Verify(bool rehash, const std::function<absl::Status(const v1::VerifyResponse&)>& take) const;
+  absl::Status Verify(const v1::VerifyRequest& request,
+                      const std::function<absl::Status(const v1::VerifyResponse&)>& take) const;
+  // Goes on until `take` fails or the call is cancelled.
+  absl::Status WatchActivity(absl::Duration interval,
+                             const std::function<absl::Status(const v1::ActivityResponse&)>& take) const;
 
  private:
   template <typename RpcType>

@@ -54,6 +54,7 @@ class Client {
 
  private:
   friend class Admin;
+  friend class CacheAdmin;
   Client(std::shared_ptr<internal::Connector> connector, std::string partition)
       : connector_(std::move(connector)), partition_(std::move(partition)) {}
 

@@ -18,6 +18,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "base/digest.h"
+#include "client/cpp/fake_cache_admin.h"
 #include "client/cpp/fake_memory_socket.h"
 #include "modeld/v1/admin.grpc.pb.h"
 #include "modeld/v1/context.grpc.pb.h"
@@ -69,7 +70,13 @@ struct FakeDaemon::State : v1::ContextService::Service,
                            v1::ModelCacheService::Service,
                            v1::AdminService::Service {
   State(Options the_options, const FakeDaemon& the_owner)
-      : options(std::move(the_options)), owner(the_owner) {
+      : options(std::move(the_options)),
+        owner(the_owner),
+        cache_admin(
+            the_owner.cache_admin, [this](const std::string& method) { return Begin(method); },
+            [this](const std::string& method, const google::protobuf::Message& request) {
+              Note(method, request.ShortDebugString());
+            }) {
     if (options.folder.empty()) {
       char name[] = "/tmp/modeld-fake-XXXXXX";
       options.folder = own_folder = ::mkdtemp(name);
@@ -82,6 +89,7 @@ struct FakeDaemon::State : v1::ContextService::Service,
     builder.RegisterService(static_cast<v1::InferenceService::Service*>(this));
     builder.RegisterService(static_cast<v1::ModelCacheService::Service*>(this));
     builder.RegisterService(static_cast<v1::AdminService::Service*>(this));
+    builder.RegisterService(&cache_admin);
     builder.SetMaxReceiveMessageSize(static_cast<int>(options.max_message_bytes));
     server = builder.BuildAndStart();
   }
@@ -105,6 +113,10 @@ struct FakeDaemon::State : v1::ContextService::Service,
     if (it == failures.end() || it->second.times == 0) return Status::OK;
     --it->second.times;
     return it->second.status;
+  }
+  void Note(const std::string& method, const std::string& request) {
+    absl::MutexLock lock(&mu);
+    seen.requests.push_back(method + ": " + request);
   }
   // Waits for the client to give up, if the test wants it.
   Status MaybeHang(const ServerContext& context) {
@@ -361,6 +373,12 @@ struct FakeDaemon::State : v1::ContextService::Service,
     if (request->has_model_id()) models.erase(request->model_id());
     return Status::OK;
   }
+  Status ClearPartition(ServerContext* context, const v1::ClearPartitionRequest*,
+                        v1::ClearPartitionResponse*) override {
+    const auto partition = context->client_metadata().find("modeld-partition");
+    Note("ClearPartition", std::string(partition->second.data(), partition->second.size()));
+    return Begin("ClearPartition");
+  }
 
   // AdminService: canned answers.
   Status GetStatus(ServerContext*, const v1::GetStatusRequest*, v1::GetStatusResponse* response) override {
@@ -417,8 +435,22 @@ struct FakeDaemon::State : v1::ContextService::Service,
     *response = owner.admin.config;
     return Begin("GetConfig");
   }
-  Status Verify(ServerContext*, const v1::VerifyRequest*,
+  Status GetMetrics(ServerContext*, const v1::GetMetricsRequest*, v1::GetMetricsResponse* response) override {
+    *response = owner.admin.metrics;
+    return Begin("GetMetrics");
+  }
+  Status Diagnose(ServerContext*, const v1::DiagnoseRequest*, v1::DiagnoseResponse* response) override {
+    *response = owner.admin.findings;
+    return Begin("Diagnose");
+  }
+  Status WatchActivity(ServerContext*, const v1::WatchActivityRequest*,
+                       grpc::ServerWriter<v1::ActivityResponse>* writer) override {
+    for (const auto& message : owner.admin.activity) writer->Write(message);
+    return Begin("WatchActivity");
+  }
+  Status Verify(ServerContext*, const v1::VerifyRequest* request,
                 grpc::ServerWriter<v1::VerifyResponse>* writer) override {
+    Note("Verify", request->ShortDebugString());
     for (const auto& message : owner.admin.verify) writer->Write(message);
     return Begin("Verify");
   }
@@ -426,6 +458,7 @@ struct FakeDaemon::State : v1::ContextService::Service,
   // Fixed at construction.
   Options options;
   const FakeDaemon& owner;
+  FakeCacheAdmin cache_admin;
   std::string own_folder;
   std::unique_ptr<FakeMemorySocket> memory;
 

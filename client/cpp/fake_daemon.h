@@ -10,13 +10,14 @@
 #include <vector>
 
 #include "modeld/v1/admin.pb.h"
+#include "modeld/v1/cache_admin.pb.h"
 #include "modeld/v1/context.pb.h"
 #include "modeld/v1/error.pb.h"
 
 namespace modeld::client {
 
-// Serves from construction to destruction. Thread-safe, but for `options` and `admin`, which are for before
-// the first call.
+// Serves from construction to destruction. Thread-safe, but for `options`, `admin` and `cache_admin`, which
+// are for before the first call.
 class FakeDaemon {
  public:
   struct Options {
@@ -34,6 +35,9 @@ class FakeDaemon {
     std::vector<uint64_t> stream_offsets;  // of the first message of each UploadConstant call
     std::vector<int> imported;             // ranges of each ImportConstants
     v1::CreateContextRequest last_context;
+    // "Method: fields" of each call of CacheAdminService, of Verify and of ClearPartition (there: the
+    // partition's name).
+    std::vector<std::string> requests;
   };
 
   explicit FakeDaemon(Options options);
@@ -64,8 +68,24 @@ class FakeDaemon {
     v1::GetConfigResponse config;
     std::vector<v1::VerifyResponse> verify;
     std::vector<v1::ExportModelResponse> exported;
+    v1::GetMetricsResponse metrics;
+    v1::DiagnoseResponse findings;
+    // The stream ends after these.
+    std::vector<v1::ActivityResponse> activity;
   };
   Admin admin;
+
+  // What CacheAdminService answers.
+  struct CacheAdmin {
+    v1::ListCacheResponse cache;
+    v1::GetUsageResponse usage;
+    v1::PruneResponse pruned;
+    v1::DeleteUploadResponse deleted_upload;
+    v1::ListSharesResponse shares;
+    v1::WhyResponse why;
+    std::vector<v1::MoveCacheResponse> move;
+  };
+  CacheAdmin cache_admin;
 
   struct State;
 

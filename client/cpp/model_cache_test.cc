@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/notification.h"
 #include "client/cpp/admin.h"
+#include "client/cpp/cache_admin.h"
 #include "client/cpp/fake_daemon.h"
 #include "client/cpp/modeld.h"
 
@@ -121,16 +122,53 @@ TEST_CASE("Admin's streams are read to the end, or until the reader has enough",
   for (int i = 1; i <= 4; ++i) setup.daemon.admin.verify.emplace_back().set_progress(i / 4.0);
   const Admin admin(*setup.client);
   int count = 0;
-  CHECK(admin.Verify(true, [&](const v1::VerifyResponse&) {
+  v1::VerifyRequest request;
+  request.set_rehash(true);
+  request.set_repair(true);
+  CHECK(admin.Verify(request, [&](const v1::VerifyResponse&) {
     ++count;
     return absl::OkStatus();
   }) == absl::OkStatus());
   CHECK(count == 4);
+  CHECK(setup.daemon.seen().requests.back() == "Verify: rehash: true repair: true");
   const absl::Status enough = absl::OutOfRangeError("enough");
-  CHECK(admin.Verify(false, [&](const v1::VerifyResponse&) { return enough; }) == enough);
+  CHECK(admin.Verify({}, [&](const v1::VerifyResponse&) { return enough; }) == enough);
   setup.daemon.Fail("ExportModel", static_cast<int>(absl::StatusCode::kDataLoss), "damaged");
   CHECK(admin.ExportModel(Digest(), [](const v1::ExportModelResponse&) { return absl::OkStatus(); }).code() ==
         absl::StatusCode::kDataLoss);
+}
+
+TEST_CASE("CacheAdmin sends what is set and nothing else", "[admin]") {
+  Setup setup;
+  setup.daemon.cache_admin.usage.set_physical_bytes(7);
+  setup.daemon.cache_admin.move.emplace_back().set_fraction(0.5);
+  setup.daemon.cache_admin.move.emplace_back().set_done(true);
+  const CacheAdmin admin(*setup.client);
+  CHECK(admin.GetUsage()->physical_bytes() == 7);
+  const Digest id = *Digest::FromBytes(std::string(32, 'm'));
+  const std::string name = "model_id: \"" + std::string(32, 'm') + "\"";
+  CHECK(admin.SetModelWish(id, {.pinned = false}) == absl::OkStatus());
+  CHECK(admin.SetModelWish(id, {.priority = v1::PRIORITY_HIGH}) == absl::OkStatus());
+  CHECK(admin.Share(id, "https://o", std::nullopt) == absl::OkStatus());
+  CHECK(admin.Unshare(id, "") == absl::OkStatus());
+  v1::PartitionLimits limits;
+  limits.set_keep_at_most(3);
+  CHECK(admin.SetPartitionLimits("app:a", limits) == absl::OkStatus());
+  CHECK(admin.ClearPartition("app:a") == absl::OkStatus());
+  int count = 0;
+  CHECK(admin.MoveCache("/new", [&](const v1::MoveCacheResponse&) {
+    ++count;
+    return absl::OkStatus();
+  }) == absl::OkStatus());
+  CHECK(count == 2);
+  CHECK(setup.daemon.seen().requests ==
+        std::vector<std::string>{"GetUsage: ", "SetModelWish: " + name + " pinned: false",
+                                 "SetModelWish: " + name + " priority: PRIORITY_HIGH",
+                                 "Share: " + name + " with: \"https://o\"", "Unshare: " + name,
+                                 "SetPartitionLimits: partition: \"app:a\" limits { keep_at_most: 3 }",
+                                 "ClearPartition: app:a", "MoveCache: directory: \"/new\""});
+  setup.daemon.Fail("Why", static_cast<int>(absl::StatusCode::kNotFound), "unknown");
+  CHECK(admin.Why(id).status().code() == absl::StatusCode::kNotFound);
 }
 
 }  // namespace

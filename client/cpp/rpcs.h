@@ -3,6 +3,7 @@
 #define MODELD_CLIENT_CPP_RPCS_H_
 
 #include "modeld/v1/admin.pb.h"
+#include "modeld/v1/cache_admin.pb.h"
 #include "modeld/v1/context.pb.h"
 #include "modeld/v1/inference.pb.h"
 #include "modeld/v1/model_cache.pb.h"
@@ -46,6 +47,7 @@ MODELD_RPC(ModelCacheService, Save);
 MODELD_RPC(ModelCacheService, Load);
 MODELD_RPC(ModelCacheService, List);
 MODELD_RPC(ModelCacheService, Delete);
+MODELD_RPC(ModelCacheService, ClearPartition);
 
 MODELD_RPC(AdminService, GetStatus);
 MODELD_RPC(AdminService, ListModels);
@@ -56,6 +58,19 @@ MODELD_RPC(AdminService, RemovePartition);
 MODELD_RPC(AdminService, ListSessions);
 MODELD_RPC(AdminService, StopModel);
 MODELD_RPC(AdminService, GetConfig);
+MODELD_RPC(AdminService, GetMetrics);
+MODELD_RPC(AdminService, Diagnose);
+
+MODELD_RPC(CacheAdminService, ListCache);
+MODELD_RPC(CacheAdminService, GetUsage);
+MODELD_RPC(CacheAdminService, Prune);
+MODELD_RPC(CacheAdminService, DeleteUpload);
+MODELD_RPC(CacheAdminService, SetModelWish);
+MODELD_RPC(CacheAdminService, SetPartitionLimits);
+MODELD_RPC(CacheAdminService, Share);
+MODELD_RPC(CacheAdminService, Unshare);
+MODELD_RPC(CacheAdminService, ListShares);
+MODELD_RPC(CacheAdminService, Why);
 
 #undef MODELD_RPC
 

@@ -17,9 +17,11 @@ absl::Status Verify(Environment& environment, bool rehash) {
   MODELD_ASSIGN_OR_RETURN(const client::Admin admin, environment.ConnectAdmin());
   Json problems = Json::array();
   bool done = false;
+  v1::VerifyRequest request;
+  request.set_rehash(rehash);
   {
     ProgressBar bar(environment, "verifying");
-    MODELD_RETURN_IF_ERROR(admin.Verify(rehash, [&](const v1::VerifyResponse& report) {
+    MODELD_RETURN_IF_ERROR(admin.Verify(request, [&](const v1::VerifyResponse& report) {
       bar.Update(report.progress(), absl::StrCat(std::lround(100 * report.progress()), " %"));
       done = done || report.done();
       if (report.problem().empty()) return absl::OkStatus();
