@@ -17,6 +17,7 @@
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/reference/reference_backend.h"
 #include "modeld/v1/admin.grpc.pb.h"
+#include "modeld/v1/cache_admin.grpc.pb.h"
 #include "modeld/v1/context.grpc.pb.h"
 #include "modeld/v1/inference.grpc.pb.h"
 #include "modeld/v1/model_cache.grpc.pb.h"
@@ -125,6 +126,7 @@ ServicesOptions Server::MakeServicesOptions() {
                                   settings.push_back({s.name, s.value, s.origin});
                                 return settings;
                               },
+                          .metrics = metrics_,
                           .compile = loaded_.config.compile};
   for (const auto& backend : backends_) options.backends.push_back(backend.get());
   return options;
@@ -140,7 +142,8 @@ absl::Status Server::Serve(int max_descriptors) {
   if (grpc_ == nullptr) return absl::InternalError("gRPC: the server does not start");
   for (const char* service :
        {v1::ContextService::service_full_name(), v1::InferenceService::service_full_name(),
-        v1::ModelCacheService::service_full_name(), v1::AdminService::service_full_name()}) {
+        v1::ModelCacheService::service_full_name(), v1::AdminService::service_full_name(),
+        v1::CacheAdminService::service_full_name()}) {
     grpc_->GetHealthCheckService()->SetServingStatus(service, true);
   }
   MODELD_ASSIGN_OR_RETURN(memory_socket_, MemorySocket::Start(memory_listener_.TakeFd(), tickets_, {}));

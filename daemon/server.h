@@ -13,6 +13,7 @@
 #include "daemon/config/config.h"
 #include "daemon/memory/memory_socket.h"
 #include "daemon/memory/ticket_office.h"
+#include "daemon/metrics/metrics.h"
 #include "daemon/services/services.h"
 #include "daemon/session/listener.h"
 #include "daemon/session/peer_identity.h"
@@ -65,6 +66,7 @@ class Server {
   UnixListener modeld_listener_;
   UnixListener memory_listener_;
   RealClock clock_;
+  Metrics metrics_;
   const absl::Time started_at_;
   const PeerIdentifier identifier_;
   std::unique_ptr<storage::ModelStore> store_;

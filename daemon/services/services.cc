@@ -8,6 +8,7 @@
 
 #include "daemon/services/admin.h"
 #include "daemon/services/admin_service.h"
+#include "daemon/services/cache_admin_service.h"
 #include "daemon/services/call_context.h"
 #include "daemon/services/constants.h"
 #include "daemon/services/context_service.h"
@@ -63,7 +64,8 @@ struct Services::Parts {
         context_service(gate, devices, options.tickets, options.limits, options.info),
         inference_service(gate, maker, constants, runner, options.limits),
         model_cache_service(gate, cache, options.limits),
-        admin_service(gate, admin, options.config) {}
+        admin_service(gate, admin, options.config),
+        cache_admin_service({gate}) {}
 
   const ServicesOptions options;
   Devices devices;
@@ -81,6 +83,7 @@ struct Services::Parts {
   InferenceService inference_service;
   ModelCacheService model_cache_service;
   AdminService admin_service;
+  CacheAdminService cache_admin_service;
 };
 
 Services::Services(ServicesOptions options) : parts_(std::make_unique<Parts>(std::move(options))) {}
@@ -100,6 +103,7 @@ void Services::Register(grpc::ServerBuilder& builder) {
   builder.RegisterService(&parts_->inference_service);
   builder.RegisterService(&parts_->model_cache_service);
   builder.RegisterService(&parts_->admin_service);
+  builder.RegisterService(&parts_->cache_admin_service);
 }
 
 bool Services::Drain(absl::Time deadline) {

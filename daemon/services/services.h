@@ -20,7 +20,7 @@ class Services {
   Services(const Services&) = delete;
   Services& operator=(const Services&) = delete;
 
-  // Registers the four services and sets message sizes and the number of streams of one connection. The
+  // Registers all services and sets message sizes and the number of streams of one connection. The
   // builder's server must end before this object.
   void Register(grpc::ServerBuilder& builder);
 

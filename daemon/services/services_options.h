@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "daemon/memory/ticket_office.h"
+#include "daemon/metrics/metrics.h"
 #include "daemon/services/limits.h"
 #include "daemon/session/session.h"
 #include "engine/backend/backend.h"
@@ -47,6 +48,7 @@ struct ServicesOptions {
   const Clock& clock;
   // Called by GetConfig, from any thread.
   std::function<std::vector<ConfigSetting>()> config;
+  Metrics& metrics;
   // Of every program, but for the number of threads, which is the context's.
   CompileOptions compile = {};
 };

@@ -22,6 +22,7 @@
 #include "daemon/session/session_table.h"
 #include "engine/ops/test_graph.h"
 #include "modeld/v1/admin.grpc.pb.h"
+#include "modeld/v1/cache_admin.grpc.pb.h"
 #include "modeld/v1/context.grpc.pb.h"
 #include "modeld/v1/error.pb.h"
 #include "modeld/v1/inference.grpc.pb.h"
@@ -56,6 +57,7 @@ struct TestClient {
   std::unique_ptr<v1::InferenceService::Stub> inference;
   std::unique_ptr<v1::ModelCacheService::Stub> cache;
   std::unique_ptr<v1::AdminService::Stub> admin;
+  std::unique_ptr<v1::CacheAdminService::Stub> cache_admin;
 
   uint64_t MakeContext(const std::string& device = "") const {
     CallContext context(partition);
@@ -193,7 +195,8 @@ class TestDaemon {
                         clock_,
                         [] {
                           return std::vector<ConfigSetting>{{"log.level", "debug", "flag"}};
-                        }});
+                        },
+                        metrics});
     grpc::ServerBuilder builder;
     services_->Register(builder);
     server_ = builder.BuildAndStart();
@@ -220,6 +223,7 @@ class TestDaemon {
     client.inference = v1::InferenceService::NewStub(client.channel);
     client.cache = v1::ModelCacheService::NewStub(client.channel);
     client.admin = v1::AdminService::NewStub(client.channel);
+    client.cache_admin = v1::CacheAdminService::NewStub(client.channel);
     return client;
   }
   TestClient App(const std::string& app_id = "org.example.app") { return Connect(Role::kApp, app_id); }
@@ -234,6 +238,7 @@ class TestDaemon {
 
  public:
   TicketOffice tickets{clock_, 8};
+  Metrics metrics;
   SessionTable sessions{clock_, SessionCaps()};
   ReferenceBackend reference;
   GatedBackend gated;

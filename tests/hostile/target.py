@@ -12,7 +12,7 @@ import time
 
 import grpc
 
-FILES = ["graph", "error", "context", "inference", "model_cache", "admin"]
+FILES = ["graph", "error", "context", "inference", "model_cache", "cache_admin", "admin"]
 PATIENCE_S = 60
 # Low enough for a shared machine; where the limits lie does not change what is tried.
 FLAGS = ["--max-session-tensor-bytes", "256MiB", "--max-tensor-bytes", "256MiB", "--max-arena-bytes", "256MiB"]

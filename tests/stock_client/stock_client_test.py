@@ -5,6 +5,7 @@ Usage: stock_client_test.py MODELD PROTO_DIR. Ends with the line "N passed, N fa
 """
 import hashlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -183,11 +184,13 @@ def test_other_partitions_and_admin_are_refused(client, pb):
             raise AssertionError("an app named a partition")
         except grpc.RpcError as error:
             assert error.code() == grpc.StatusCode.PERMISSION_DENIED, error
-    try:
-        client.call("AdminService", "GetStatus", pb["admin"].GetStatusRequest(), pb["admin"].GetStatusResponse)
-        raise AssertionError("an app used AdminService")
-    except grpc.RpcError as error:
-        assert error.code() == grpc.StatusCode.PERMISSION_DENIED, error
+    for service, module, method in (("AdminService", pb["admin"], "GetStatus"),
+                                    ("CacheAdminService", pb["cache_admin"], "GetUsage")):
+        try:
+            client.call(service, method, getattr(module, f"{method}Request")(), getattr(module, f"{method}Response"))
+            raise AssertionError(f"an app used {service}")
+        except grpc.RpcError as error:
+            assert error.code() == grpc.StatusCode.PERMISSION_DENIED, error
 
 
 def test_health_and_reflection_answer(client, _):
@@ -197,8 +200,11 @@ def test_health_and_reflection_answer(client, _):
     replies = client.channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")(
         iter([b"\x3a\x00"]), timeout=60)
     listing = b"".join(replies)
-    for service in (b"ContextService", b"InferenceService", b"ModelCacheService", b"AdminService"):
-        assert b"modeld.v1." + service in listing, listing
+    # All of ours and no others: no debugging service comes in through this door.
+    ours = {b"AdminService", b"CacheAdminService", b"ContextService", b"InferenceService", b"ModelCacheService"}
+    assert set(re.findall(rb"modeld\.v1\.(\w+)", listing)) == ours, listing
+    assert set(re.findall(rb"(grpc\.[\w.]+)", listing)) <= {b"grpc.health.v1.Health",
+                                                            b"grpc.reflection.v1alpha.ServerReflection"}, listing
 
 
 def main():
@@ -207,7 +213,7 @@ def main():
     process = None
     passed = failed = 0
     try:
-        names = ["graph", "error", "context", "inference", "model_cache", "admin"]
+        names = ["graph", "error", "context", "inference", "model_cache", "cache_admin", "admin"]
         subprocess.run(["protoc", f"-I{proto_dir}", f"--python_out={folder}"] +
                        [f"{proto_dir}/modeld/v1/{n}.proto" for n in names], check=True)
         sys.path.insert(0, folder)
