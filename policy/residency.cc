@@ -1,0 +1,143 @@
+#include "policy/residency.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <optional>
+#include <tuple>
+
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+
+namespace modeld::policy {
+namespace {
+
+// Who holds each piece of shared weights, so that dropping programs one by one is counted in one pass.
+class Ledger {
+ public:
+  explicit Ledger(std::span<const ResidentProgram> programs) {
+    for (const ResidentProgram& program : programs) {
+      sum_ += program.own_bytes;
+      for (const SharedWeights& weights : program.weights) {
+        Piece& piece = pieces_[weights.id];
+        piece.bytes = std::max(piece.bytes, weights.bytes);
+        ++piece.holders;
+      }
+    }
+    for (const auto& [id, piece] : pieces_) sum_ += piece.bytes;
+  }
+
+  void Drop(const ResidentProgram& program) {
+    sum_ -= program.own_bytes;
+    for (const SharedWeights& weights : program.weights) {
+      Piece& piece = pieces_.at(weights.id);
+      if (--piece.holders == 0) sum_ -= piece.bytes;
+    }
+  }
+
+  uint64_t Bytes() const {
+    return static_cast<uint64_t>(std::min<unsigned __int128>(sum_, std::numeric_limits<uint64_t>::max()));
+  }
+
+ private:
+  struct Piece {
+    uint64_t bytes = 0;
+    uint64_t holders = 0;
+  };
+  // Wide enough for any number of programs: what is taken off must be what was added.
+  unsigned __int128 sum_ = 0;
+  std::map<uint64_t, Piece> pieces_;
+};
+
+absl::Duration IdleTime(const ResidentProgram& program, absl::Time now) {
+  return std::max(now - program.last_used, absl::ZeroDuration());
+}
+
+// "avg10" of a line "some avg10=0.12 avg60=... total=...".
+std::optional<double> Avg10(absl::string_view fields) {
+  for (absl::string_view field : absl::StrSplit(fields, ' ', absl::SkipEmpty())) {
+    if (!absl::ConsumePrefix(&field, "avg10=")) continue;
+    double value = 0;
+    if (!absl::SimpleAtod(field, &value) || !(value >= 0 && value <= 100)) return std::nullopt;
+    return value;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+uint64_t ResidentBytes(std::span<const ResidentProgram> programs) {
+  return Ledger(programs).Bytes();
+}
+
+std::vector<uint64_t> ProgramsToDrop(std::span<const ResidentProgram> programs, const ResidencyBounds& bounds,
+                                     absl::Time now) {
+  std::vector<const ResidentProgram*> idle;
+  for (const ResidentProgram& program : programs) {
+    if (!program.in_use) idle.push_back(&program);
+  }
+  std::sort(idle.begin(), idle.end(), [&](const ResidentProgram* a, const ResidentProgram* b) {
+    return std::tuple(IdleTime(*b, now), a->id) < std::tuple(IdleTime(*a, now), b->id);
+  });
+  Ledger rest(programs);
+  std::vector<uint64_t> drop;
+  for (const ResidentProgram* program : idle) {
+    const bool expired =
+        bounds.keep_alive != absl::InfiniteDuration() && IdleTime(*program, now) >= bounds.keep_alive;
+    const bool too_much = bounds.budget_bytes != 0 && rest.Bytes() > bounds.budget_bytes;
+    // The list begins with the longest unused: the first one that may stay ends it.
+    if (!expired && !too_much) break;
+    rest.Drop(*program);
+    drop.push_back(program->id);
+  }
+  return drop;
+}
+
+absl::StatusOr<MemoryPressure> ParseMemoryPressure(absl::string_view text) {
+  MemoryPressure pressure;
+  bool some = false;
+  for (absl::string_view line : absl::StrSplit(text, '\n')) {
+    const bool is_some = absl::ConsumePrefix(&line, "some ");
+    if (!is_some && !absl::ConsumePrefix(&line, "full ")) continue;
+    const std::optional<double> avg10 = Avg10(line);
+    if (!avg10.has_value()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("memory pressure: line \"", is_some ? "some" : "full", "\" has no avg10 in 0 to 100"));
+    }
+    (is_some ? pressure.some_avg10 : pressure.full_avg10) = *avg10;
+    some |= is_some;
+  }
+  if (!some) return absl::InvalidArgumentError("memory pressure: no line \"some\"");
+  return pressure;
+}
+
+ResidencyBounds UnderPressure(const ResidencyBounds& bounds, uint64_t resident_bytes,
+                              const MemoryPressure& pressure) {
+  ResidencyBounds tight = bounds;
+  uint64_t budget = bounds.budget_bytes;
+  if (pressure.full_avg10 >= kCriticalFullAvg10) {
+    budget = 1;
+  } else if (pressure.some_avg10 >= kScarceSomeAvg10) {
+    budget = std::max<uint64_t>(resident_bytes / 2, 1);
+  }
+  tight.budget_bytes = bounds.budget_bytes == 0 ? budget : std::min(bounds.budget_bytes, budget);
+  return tight;
+}
+
+absl::StatusOr<absl::Duration> ParseKeepAlive(absl::string_view text) {
+  absl::Duration keep_alive;
+  int64_t seconds = 0;
+  if (absl::SimpleAtoi(text, &seconds)) {
+    keep_alive = absl::Seconds(seconds);
+  } else if (!absl::ParseDuration(text, &keep_alive)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("keep-alive \"", text, "\": expected a duration like 5m or 1h30m, or seconds"));
+  }
+  return keep_alive < absl::ZeroDuration() ? absl::InfiniteDuration() : keep_alive;
+}
+
+}  // namespace modeld::policy
