@@ -8,7 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "base/status.h"
-#include "daemon/config/units.h"
+#include "base/units.h"
 
 namespace modeld {
 namespace {

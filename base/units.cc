@@ -1,4 +1,4 @@
-#include "daemon/config/units.h"
+#include "base/units.h"
 
 #include <algorithm>
 #include <cmath>

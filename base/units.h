@@ -1,6 +1,6 @@
 // Sizes and durations as people write them. All functions are pure.
-#ifndef MODELD_DAEMON_CONFIG_UNITS_H_
-#define MODELD_DAEMON_CONFIG_UNITS_H_
+#ifndef MODELD_BASE_UNITS_H_
+#define MODELD_BASE_UNITS_H_
 
 #include <cstdint>
 #include <string>
@@ -27,4 +27,4 @@ std::string PrintDuration(absl::Duration duration);
 
 }  // namespace modeld
 
-#endif  // MODELD_DAEMON_CONFIG_UNITS_H_
+#endif  // MODELD_BASE_UNITS_H_
