@@ -85,11 +85,14 @@ absl::string_view KindName(SettingKind kind) {
       return "true|false";
     case SettingKind::kCount:
       return "NUMBER";
+    case SettingKind::kFraction:
+      return "0..1";
     case SettingKind::kBytes:
       return "SIZE";
     case SettingKind::kDuration:
       return "TIME";
     case SettingKind::kList:
+    case SettingKind::kWords:
       return "LIST";
   }
   return "VALUE";
@@ -129,7 +132,7 @@ absl::StatusOr<CommandLine> ParseCommandLine(const ConfigSources& sources, const
     CLI::Option* added = app.add_option(setting.flag, values, doc);
     added->type_name(std::string(KindName(setting.kind)))
         ->group(std::string(setting.name, std::strchr(setting.name, '.')));
-    if (setting.kind == SettingKind::kList) {
+    if (IsList(setting.kind)) {
       added->delimiter(',')->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     } else {
       added->expected(1);
@@ -188,7 +191,7 @@ absl::StatusOr<std::map<std::string, FileValue>> ReadFile(const ConfigSources& s
 }
 
 std::vector<std::string> SplitVariable(const Setting& setting, const std::string& value) {
-  if (setting.kind != SettingKind::kList) return {value};
+  if (!IsList(setting.kind)) return {value};
   return absl::StrSplit(value, ',', absl::SkipEmpty());
 }
 

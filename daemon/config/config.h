@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "daemon/cache/privacy_options.h"
 #include "daemon/services/limits.h"
 #include "daemon/session/peer_identity.h"
 #include "daemon/session/session_table.h"
@@ -30,6 +31,7 @@ struct Config {
   IdentityRules identity;
   SessionCaps sessions;
   ServiceLimits limits;
+  PrivacyOptions privacy;
   // The device of contexts that name none; empty: the best.
   std::string device;
   // What every context's programs are compiled with; its number of threads is the context's.

@@ -17,8 +17,9 @@ absl::Status WrongLine(const toml::source_region& where, absl::string_view messa
 absl::StatusOr<std::string> ReadScalar(const toml::node& node, absl::string_view name) {
   if (const auto* text = node.as_string()) return text->get();
   if (const auto* number = node.as_integer()) return absl::StrCat(number->get());
+  if (const auto* number = node.as_floating_point()) return absl::StrCat(number->get());
   if (const auto* yes = node.as_boolean()) return std::string(yes->get() ? "true" : "false");
-  return WrongLine(node.source(), absl::StrCat(name, " is neither a text, a whole number, true nor false"));
+  return WrongLine(node.source(), absl::StrCat(name, " is neither a text, a number, true nor false"));
 }
 
 absl::StatusOr<FileValue> ReadValue(const toml::node& node, absl::string_view name) {

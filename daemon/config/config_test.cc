@@ -151,6 +151,9 @@ TEST_CASE("Every setting can be given as flag, variable and in the file, and is 
       case SettingKind::kCount:
         value = "17";
         break;
+      case SettingKind::kFraction:
+        value = "0.25";
+        break;
       case SettingKind::kBytes:
         value = "17M";
         break;
@@ -158,6 +161,7 @@ TEST_CASE("Every setting can be given as flag, variable and in the file, and is 
         value = "17s";
         break;
       case SettingKind::kList:
+      case SettingKind::kWords:
         value = "/a/b,app:org.example.app";
         break;
     }
@@ -168,8 +172,7 @@ TEST_CASE("Every setting can be given as flag, variable and in the file, and is 
     Home with_file;
     const std::string name = setting.name;
     const size_t dot = name.find('.');
-    const std::string toml =
-        setting.kind == SettingKind::kList ? "['/a/b', 'app:org.example.app']" : "'" + value + "'";
+    const std::string toml = IsList(setting.kind) ? "['/a/b', 'app:org.example.app']" : "'" + value + "'";
     with_file.WriteConfig(
         absl::StrCat("[", name.substr(0, dot), "]\n", name.substr(dot + 1), " = ", toml, "\n"));
     CHECK(Find(with_file.Load().value(), setting.name).value == value);
@@ -193,6 +196,25 @@ TEST_CASE("A switch is true or false, in the file also without quotes") {
   CheckRefused(home.Load(), "line 2: engine.claim: \"0\" is neither true nor false");
 }
 
+TEST_CASE("A fraction is from 0 to 1, in the file also without quotes") {
+  Home home;
+  CHECK(home.Load()->config.privacy.commonness == 0.01);
+  home.WriteConfig("[privacy]\ncommonness = 0.25\n");
+  CHECK(home.Load()->config.privacy.commonness == 0.25);
+  CHECK(home.Load({"--commonness", "1"})->config.privacy.commonness == 1);
+  for (const char* text : {"1.01", "-0.1", "nan", "x", ""}) {
+    INFO(text);
+    CheckRefused(home.Load({"--commonness", text}), "--commonness");
+  }
+}
+
+TEST_CASE("Words are taken as they are, paths in a list must be absolute") {
+  const Home home;
+  CHECK(home.Load({"--commonness-keys", "ab,cd"})->config.privacy.commonness_keys ==
+        std::vector<std::string>{"ab", "cd"});
+  CheckRefused(home.Load({"--commonness-lists", "relative"}), "absolute");
+}
+
 TEST_CASE("An unknown key in the file is an error with its line") {
   const Home home;
   home.WriteConfig("[limits]\ngraphs = 5\n\nsesions = 5\n");
@@ -211,8 +233,8 @@ TEST_CASE("A wrong value is an error that says where it stands, also where somet
   CheckRefused(home.Load(), "less than 1");
   home.WriteConfig("[log]\nlevel = 'loud'\n");
   CheckRefused(home.Load(), "\"loud\" is none of trace, debug");
-  home.WriteConfig("[log]\nlevel = 1.5\n");
-  CheckRefused(home.Load(), "line 2: log.level is neither a text, a whole number, true nor false");
+  home.WriteConfig("[log]\nlevel = 2020-01-01\n");
+  CheckRefused(home.Load(), "line 2: log.level is neither a text, a number, true nor false");
   home.WriteConfig("[log]\nlevel = ['info', 'debug']\n");
   CheckRefused(home.Load(), "one value");
   home.WriteConfig("[identity]\nbrokers = ['/a', 7]\n");

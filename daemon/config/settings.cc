@@ -91,6 +91,35 @@ const Setting kSettings[] = {
     {"storage.presented_max_age", "MODELD_PRESENTED_MAX_AGE", "--presented-max-age", K::kDuration,
      PLACE(absl::Duration, store.presented_max_age),
      "finished uploads that no model names are kept for so long"},
+    {"storage.stores_per_hour", "MODELD_STORES_PER_HOUR", "--stores-per-hour", K::kCount,
+     PLACE(uint32_t, privacy.stores_per_hour), "models that one partition may store; 0: any number"},
+    {"storage.store_burst", "MODELD_STORE_BURST", "--store-burst", K::kCount,
+     PLACE(uint32_t, privacy.store_burst), "of these at once, after a pause", "", 1},
+
+    {"privacy.probe_budget", "MODELD_PROBE_BUDGET", "--probe-budget", K::kCount,
+     PLACE(uint32_t, privacy.probe_budget),
+     "distinct models that one top-level site may ask for beyond its own in a window; past it, it finds only "
+     "its own"},
+    {"privacy.probe_window", "MODELD_PROBE_WINDOW", "--probe-window", K::kDuration,
+     PLACE(absl::Duration, privacy.probe_window),
+     "after so long a model that was asked for counts no more; -1: never"},
+    {"privacy.bits_budget", "MODELD_BITS_BUDGET", "--bits-budget", K::kCount,
+     PLACE(uint32_t, privacy.bits_budget),
+     "what one top-level site may learn about the user from shared models, in bits"},
+    {"privacy.bits_window", "MODELD_BITS_WINDOW", "--bits-window", K::kDuration,
+     PLACE(absl::Duration, privacy.bits_window), "after so long what was learnt counts no more; -1: never"},
+    {"privacy.commonness", "MODELD_COMMONNESS", "--commonness", K::kFraction,
+     PLACE(double, privacy.commonness),
+     "part of all users that has a shared model of which nobody says how common it is"},
+    {"privacy.commonness_lists", "MODELD_COMMONNESS_LISTS", "--commonness-lists", K::kList,
+     PLACE(std::vector<std::string>, privacy.commonness_lists),
+     "files of signed lists that say how common models are"},
+    {"privacy.commonness_keys", "MODELD_COMMONNESS_KEYS", "--commonness-keys", K::kWords,
+     PLACE(std::vector<std::string>, privacy.commonness_keys),
+     "Ed25519 public keys, in hexadecimal digits, whose signatures such lists may have"},
+    {"privacy.fake_miss", "MODELD_FAKE_MISS", "--fake-miss", K::kSwitch, PLACE(bool, privacy.fake_miss),
+     "true compares uploaded bytes that are present already, in the time of writing them, instead of writing "
+     "them again"},
 };
 #undef PLACE
 
@@ -128,8 +157,18 @@ absl::StatusOr<uint32_t> ReadCount(const Setting& setting, const std::string& te
   return count;
 }
 
-absl::StatusOr<std::vector<std::string>> ReadList(const std::vector<std::string>& values,
+absl::StatusOr<double> ReadFraction(const std::string& text) {
+  double value = 0;
+  if (!absl::SimpleAtod(text, &value) || !(value >= 0 && value <= 1)) {
+    return Wrong(text, "is not a number from 0 to 1");
+  }
+  return value;
+}
+
+absl::StatusOr<std::vector<std::string>> ReadList(const Setting& setting,
+                                                  const std::vector<std::string>& values,
                                                   const std::string& home) {
+  if (setting.kind == K::kWords) return values;
   std::vector<std::string> list;
   for (const std::string& value : values) {
     if (absl::StartsWith(value, "app:")) {
@@ -168,16 +207,18 @@ const Setting* FindSetting(absl::string_view name) {
 
 absl::Status AssignSetting(const Setting& setting, const std::vector<std::string>& values,
                            const std::string& home, Config& config) {
-  if (setting.kind != K::kList && values.size() != 1)
-    return absl::InvalidArgumentError("one value is wanted");
+  if (!IsList(setting.kind) && values.size() != 1) return absl::InvalidArgumentError("one value is wanted");
   return std::visit(
       Overload{
           [&](std::string& (*at)(Config&)) { return Set(at(config), ReadString(setting, values[0], home)); },
           [&](bool& (*at)(Config&)) { return Set(at(config), ReadSwitch(values[0])); },
           [&](uint32_t& (*at)(Config&)) { return Set(at(config), ReadCount(setting, values[0])); },
           [&](uint64_t& (*at)(Config&)) { return Set(at(config), ParseBytes(values[0])); },
+          [&](double& (*at)(Config&)) { return Set(at(config), ReadFraction(values[0])); },
           [&](absl::Duration& (*at)(Config&)) { return Set(at(config), ParseDuration(values[0])); },
-          [&](std::vector<std::string>& (*at)(Config&)) { return Set(at(config), ReadList(values, home)); },
+          [&](std::vector<std::string>& (*at)(Config&)) {
+            return Set(at(config), ReadList(setting, values, home));
+          },
       },
       setting.place);
 }
@@ -190,6 +231,7 @@ std::string ShowSetting(const Setting& setting, const Config& config) {
           [&](bool& (*at)(Config&)) { return std::string(at(copy) ? "true" : "false"); },
           [&](uint32_t& (*at)(Config&)) { return absl::StrCat(at(copy)); },
           [&](uint64_t& (*at)(Config&)) { return PrintBytes(at(copy)); },
+          [&](double& (*at)(Config&)) { return absl::StrCat(at(copy)); },
           [&](absl::Duration& (*at)(Config&)) { return PrintDuration(at(copy)); },
           [&](std::vector<std::string>& (*at)(Config&)) { return absl::StrJoin(at(copy), ","); },
       },

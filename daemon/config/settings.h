@@ -26,16 +26,25 @@ enum class SettingKind {
   kSwitch,
   // A number from 0 to 2^32 - 1.
   kCount,
-  // units.h
+  // A number from 0 to 1.
+  kFraction,
+  // base/units.h
   kBytes,
   kDuration,
   // Texts. With commas between them in a flag or variable, an array in the file.
   kList,
+  // As kList, of texts that are no paths.
+  kWords,
 };
+
+// Whether a setting of that kind has any number of values.
+constexpr bool IsList(SettingKind kind) {
+  return kind == SettingKind::kList || kind == SettingKind::kWords;
+}
 
 // Where a setting's value lies in a Config.
 using SettingPlace = std::variant<std::string& (*)(Config&), bool& (*)(Config&), uint32_t& (*)(Config&),
-                                  uint64_t& (*)(Config&), absl::Duration& (*)(Config&),
+                                  uint64_t& (*)(Config&), double& (*)(Config&), absl::Duration& (*)(Config&),
                                   std::vector<std::string>& (*)(Config&)>;
 
 // One row.
@@ -61,7 +70,7 @@ std::span<const Setting> AllSettings();
 // The row of that name, or null.
 const Setting* FindSetting(absl::string_view name);
 
-// Reads `values` (one text; for kList any number) into the setting's place in `config`. INVALID_ARGUMENT:
+// Reads `values` (one text; for lists any number) into the setting's place in `config`. INVALID_ARGUMENT:
 // what is wrong, without the setting's name. `home` replaces "~".
 absl::Status AssignSetting(const Setting& setting, const std::vector<std::string>& values,
                            const std::string& home, Config& config);
