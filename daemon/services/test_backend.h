@@ -51,10 +51,10 @@ class GatedBackend : public ReferenceBackend {
  public:
   DeviceDescription Describe() const override { return {"gated", "for tests", "gated"}; }
 
-  absl::StatusOr<std::unique_ptr<Program>> Compile(const core::Graph& graph,
-                                                   const CompileOptions& options) const override {
+  absl::StatusOr<std::unique_ptr<Program>> Compile(const core::Graph& graph, const CompileOptions& options,
+                                                   const CompileReuse& reuse) const override {
     compiles.Pass();
-    auto program = ReferenceBackend::Compile(graph, options);
+    auto program = ReferenceBackend::Compile(graph, options, reuse);
     if (!program.ok()) return program;
     for (ProgramStep& step : (*program)->steps) {
       step.kernel = std::make_unique<GatedKernel>(steps, std::move(step.kernel));

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "engine/backend/packed_weights.h"
 #include "engine/core/core_graph.h"
 #include "engine/core/op_support.h"
 #include "engine/runtime/program.h"
@@ -38,6 +39,15 @@ struct CompileOptions {
   friend bool operator==(const CompileOptions&, const CompileOptions&) = default;
 };
 
+// What an earlier compilation of the same core graph left behind. A plain value; what it points to must
+// outlive the compilation.
+struct CompileReuse {
+  // Asked before a constant is packed, told when one was. May be null if the graph has no deferred constant.
+  PackedWeights* packed = nullptr;
+  // The memory layout (MemoryLayoutOf), which is checked. Null: one is planned.
+  const std::vector<uint64_t>* layout = nullptr;
+};
+
 // A device's compiler. Immutable; thread-safe. Takes no file, socket, environment or global state of its own.
 class Backend : public core::OpSupport {
  public:
@@ -45,9 +55,16 @@ class Backend : public core::OpSupport {
 
   // Compiles a verified core graph whose Native nodes and post-ops this backend accepted. Constants are
   // borrowed through their Regions, not copied, unless packed. UNIMPLEMENTED (naming the node) when a node
-  // cannot run here; a program that was compiled never fails for that reason.
+  // cannot run here; a program that was compiled never fails for that reason. With an earlier compilation's
+  // `reuse`: INVALID_ARGUMENT when that does not fit, and what PackedWeights::Constant returns.
   virtual absl::StatusOr<std::unique_ptr<Program>> Compile(const core::Graph& graph,
-                                                           const CompileOptions& options) const = 0;
+                                                           const CompileOptions& options,
+                                                           const CompileReuse& reuse) const = 0;
+  // From nothing.
+  absl::StatusOr<std::unique_ptr<Program>> Compile(const core::Graph& graph,
+                                                   const CompileOptions& options) const {
+    return Compile(graph, options, {});
+  }
 };
 
 }  // namespace modeld

@@ -50,8 +50,12 @@ std::vector<ValueId> CoreBuilder::AddNode(Op op, std::vector<ValueId> inputs,
   std::vector<ValueId> values;
   values.reserve(outputs.size());
   for (TensorDescriptor& output : outputs) values.push_back(AddValue(std::move(output)));
-  graph_.nodes.push_back(
-      {.op = std::move(op), .inputs = std::move(inputs), .outputs = values, .post_ops = {}, .label = label_});
+  graph_.nodes.push_back({.op = std::move(op),
+                          .inputs = std::move(inputs),
+                          .outputs = values,
+                          .post_ops = {},
+                          .label = label_,
+                          .operation = operation_});
   return values;
 }
 

@@ -25,8 +25,12 @@ class CoreBuilder {
   CoreBuilder(const CoreBuilder&) = delete;
   CoreBuilder& operator=(const CoreBuilder&) = delete;
 
-  // What nodes added from now on are called in messages.
-  void set_label(std::string label) { label_ = std::move(label); }
+  // What nodes added from now on are called in messages, and the operation that they come from
+  // (Node::operation).
+  void set_label(std::string label, uint32_t operation = kNoOperation) {
+    label_ = std::move(label);
+    operation_ = operation;
+  }
 
   // By value: a reference would dangle as soon as another value is added.
   TensorDescriptor descriptor(ValueId value) const { return graph_.values[value].descriptor; }
@@ -100,6 +104,7 @@ class CoreBuilder {
   Graph& graph_;
 
   std::string label_;
+  uint32_t operation_ = kNoOperation;
   // Scalars that exist, by type and bytes.
   std::map<std::pair<DataType, std::string>, ValueId> scalars_;
 };

@@ -8,6 +8,7 @@
 
 #include <array>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <variant>
 #include <vector>
@@ -191,7 +192,10 @@ struct Value {
   TensorDescriptor descriptor;
   // The bytes of a constant; empty otherwise.
   Region constant = {};
-  bool is_constant() const { return !constant.empty(); }
+  // A constant whose bytes are not here, as the graph came out of a compiled plan: a backend takes a packed
+  // form, or asks for them (engine/backend/packed_weights.h).
+  bool deferred = false;
+  bool is_constant() const { return deferred || !constant.empty(); }
 };
 
 // An elementwise operation that was fused into the node before it: applied to the node's result in place.
@@ -205,6 +209,9 @@ struct PostOp {
   bool swapped = false;
 };
 
+// What Node::operation is in a graph that was not lowered.
+inline constexpr uint32_t kNoOperation = std::numeric_limits<uint32_t>::max();
+
 // One step. Values are single-assignment; nodes stand in an order in which a value is written before it is
 // read.
 struct Node {
@@ -214,6 +221,8 @@ struct Node {
   std::vector<PostOp> post_ops = {};
   // For messages: OperationName of the graph operation that this came from.
   std::string label = {};
+  // That operation, as an index into OperationsInOrder (engine/lower/operations.h), or kNoOperation.
+  uint32_t operation = kNoOperation;
 };
 
 // A lowered graph. A plain value; engine/core/verify.h tells whether it is well formed.

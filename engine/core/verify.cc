@@ -34,7 +34,9 @@ class Verifier {
       const Value& value = graph_.values[i];
       const auto bytes = value.descriptor.ByteSize();
       if (!bytes.ok()) return absl::InternalError(absl::StrCat("value ", i, ": ", bytes.status().message()));
-      if (value.is_constant() && value.constant.size() != *bytes) {
+      if (value.deferred && !value.constant.empty())
+        return absl::InternalError(absl::StrCat("value ", i, ": a deferred constant has bytes"));
+      if (!value.constant.empty() && value.constant.size() != *bytes) {
         return absl::InternalError(absl::StrCat("value ", i, ": constant of ", value.constant.size(),
                                                 " bytes, ", value.descriptor.ToString(), " takes ", *bytes));
       }

@@ -10,6 +10,7 @@
 #include "engine/core/verify.h"
 #include "engine/lower/fold_constants.h"
 #include "engine/lower/fuse.h"
+#include "engine/lower/operations.h"
 #include "engine/lower/simplify.h"
 #include "engine/ops/decompose.h"
 
@@ -28,6 +29,7 @@ class Lowerer {
         support_(support),
         options_(options),
         builder_(core_),
+        places_(OperationsInOrder(graph)),
         values_(graph.operands.size(), kNone) {}
 
   absl::StatusOr<core::Graph> Run() {
@@ -35,7 +37,7 @@ class Lowerer {
       values_[id.value] = builder_.AddValue(graph_.descriptor(id));
       core_.inputs.push_back(values_[id.value]);
     }
-    MODELD_RETURN_IF_ERROR(TranslateAll(graph_, "", values_));
+    MODELD_RETURN_IF_ERROR(TranslateAll(0, places_.size(), values_));
     for (const GraphOutput& output : graph_.outputs) {
       MODELD_RETURN_IF_ERROR(
           Annotate(Need(graph_, output.operand, values_), absl::StrCat("output \"", output.name, "\"")));
@@ -48,17 +50,16 @@ class Lowerer {
   // Values by OperandId of the graph at hand: the whole one, or a body.
   using Values = std::vector<ValueId>;
 
-  // `prefix`: the composite operations around `graph`, for the labels.
-  absl::Status TranslateAll(const Graph& graph, const std::string& prefix, Values& values) {
-    for (size_t i = 0; i < graph.operations.size(); ++i) {
-      const Operation& operation = graph.operations[i];
-      const std::string name = absl::StrCat(prefix, OperationName(operation, i));
-      builder_.set_label(name);
-      const absl::Status status = Translate(graph, operation, name, values);
+  // The operations at places_[first, last), all of one graph.
+  absl::Status TranslateAll(size_t first, size_t last, Values& values) {
+    for (size_t i = first; i < last; i = places_[i].end) {
+      const OperationPlace& place = places_[i];
+      builder_.set_label(place.name, static_cast<uint32_t>(i));
+      const absl::Status status = Translate(i, values);
       // What went wrong in a body has been named there.
-      if (!status.ok()) return BodyOf(operation) == nullptr ? Annotate(status, name) : status;
+      if (!status.ok()) return BodyOf(*place.operation) == nullptr ? Annotate(status, place.name) : status;
       if (core_.nodes.size() > options_.max_core_nodes) {
-        return absl::ResourceExhaustedError(absl::StrCat(name, ": the graph comes to more than ",
+        return absl::ResourceExhaustedError(absl::StrCat(place.name, ": the graph comes to more than ",
                                                          options_.max_core_nodes, " core operations here"));
       }
     }
@@ -82,8 +83,9 @@ class Lowerer {
     return absl::OkStatus();
   }
 
-  absl::Status Translate(const Graph& graph, const Operation& operation, const std::string& name,
-                         Values& values) {
+  absl::Status Translate(size_t at, Values& values) {
+    const Graph& graph = *places_[at].graph;
+    const Operation& operation = *places_[at].operation;
     // The operands, then those of the attributes by name: the order of a Native's inputs.
     std::vector<ValueId> inputs;
     for (OperandId id : OperandsRead(operation)) {
@@ -96,7 +98,7 @@ class Lowerer {
       for (OperandId id : operation.outputs) descriptors.push_back(graph.descriptor(id));
       outputs = builder_.AddNode(core::Native{operation}, std::move(inputs), std::move(descriptors));
     } else if (const Graph* body = BodyOf(operation)) {
-      MODELD_ASSIGN_OR_RETURN(outputs, TranslateBody(*body, name, inputs));
+      MODELD_ASSIGN_OR_RETURN(outputs, TranslateBody(*body, at, inputs));
     } else {
       MODELD_ASSIGN_OR_RETURN(outputs, Decompose(graph, operation, absl::MakeConstSpan(values), builder_));
     }
@@ -104,10 +106,11 @@ class Lowerer {
     return absl::OkStatus();
   }
 
-  absl::StatusOr<Values> TranslateBody(const Graph& body, const std::string& name, const Values& inputs) {
+  // `at`: the place of the operation that carries the body.
+  absl::StatusOr<Values> TranslateBody(const Graph& body, size_t at, const Values& inputs) {
     Values values(body.operands.size(), kNone);
     for (size_t i = 0; i < inputs.size(); ++i) values[body.inputs[i].value] = inputs[i];
-    MODELD_RETURN_IF_ERROR(TranslateAll(body, absl::StrCat(name, ": "), values));
+    MODELD_RETURN_IF_ERROR(TranslateAll(at + 1, places_[at].end, values));
     Values outputs;
     for (const GraphOutput& output : body.outputs) outputs.push_back(values[output.operand.value]);
     return outputs;
@@ -118,6 +121,7 @@ class Lowerer {
   const LowerOptions& options_;
   core::Graph core_;
   core::CoreBuilder builder_;
+  const std::vector<OperationPlace> places_;
   // kNone for what has no value yet.
   Values values_;
 };

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 
 namespace modeld {
 namespace {
@@ -78,6 +79,33 @@ class Block {
   std::set<std::pair<uint64_t, uint64_t>> by_size_;
 };
 
+// The bytes that a buffer takes, or nothing when no block holds them.
+std::optional<uint64_t> RoundedBytes(const BufferLifetime& buffer) {
+  if (buffer.bytes > kMaxTotalBytes) return std::nullopt;
+  return (buffer.bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
+}
+
+absl::Status TooLarge() {
+  return absl::ResourceExhaustedError("intermediate tensors take more bytes than can be addressed");
+}
+
+// The bytes in use at one step.
+class InUse {
+ public:
+  // False when some of them are taken.
+  bool Take(uint64_t offset, uint64_t bytes) {
+    const auto next = end_by_offset_.lower_bound(offset);
+    if (next != end_by_offset_.end() && next->first < offset + bytes) return false;
+    if (next != end_by_offset_.begin() && std::prev(next)->second > offset) return false;
+    end_by_offset_.emplace_hint(next, offset, offset + bytes);
+    return true;
+  }
+  void Free(uint64_t offset) { end_by_offset_.erase(offset); }
+
+ private:
+  std::map<uint64_t, uint64_t> end_by_offset_;
+};
+
 }  // namespace
 
 absl::StatusOr<MemoryPlan> PlanMemory(std::span<const BufferLifetime> buffers) {
@@ -101,16 +129,56 @@ absl::StatusOr<MemoryPlan> PlanMemory(std::span<const BufferLifetime> buffers) {
       live.pop();
     }
     if (buffer.bytes == 0) continue;
-    const bool too_large = buffer.bytes > kMaxTotalBytes;
-    const uint64_t bytes =
-        too_large ? 0 : (buffer.bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
-    const std::optional<uint64_t> offset = too_large ? std::nullopt : block.Take(bytes);
-    if (!offset)
-      return absl::ResourceExhaustedError("intermediate tensors take more bytes than can be addressed");
+    const std::optional<uint64_t> bytes = RoundedBytes(buffer);
+    const std::optional<uint64_t> offset = bytes ? block.Take(*bytes) : std::nullopt;
+    if (!offset) return TooLarge();
     plan.offsets[i] = *offset;
-    live.emplace(buffer.last_step, *offset, bytes);
+    live.emplace(buffer.last_step, *offset, *bytes);
   }
   plan.total_bytes = block.total();
+  return plan;
+}
+
+absl::StatusOr<MemoryPlan> CheckMemory(std::span<const BufferLifetime> buffers,
+                                       std::span<const uint64_t> offsets) {
+  if (offsets.size() != buffers.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("memory layout: places ", offsets.size(), " buffers, there are ", buffers.size()));
+  }
+  std::vector<size_t> order(buffers.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return buffers[a].first_step < buffers[b].first_step; });
+
+  MemoryPlan plan{.offsets = {offsets.begin(), offsets.end()}};
+  InUse in_use;
+  // (last step, offset) of what is in use, the earliest to be freed on top.
+  using Live = std::pair<uint32_t, uint64_t>;
+  std::priority_queue<Live, std::vector<Live>, std::greater<>> live;
+  uint64_t needed = 0;
+  for (size_t i : order) {
+    const BufferLifetime& buffer = buffers[i];
+    const std::optional<uint64_t> bytes = RoundedBytes(buffer);
+    if (!bytes || *bytes > kMaxTotalBytes - needed) return TooLarge();
+    needed += *bytes;
+    while (!live.empty() && live.top().first < buffer.first_step) {
+      in_use.Free(live.top().second);
+      live.pop();
+    }
+    const uint64_t offset = offsets[i];
+    if (*bytes == 0 && offset == 0) continue;
+    if (*bytes == 0 || offset % kBufferAlignment != 0 || offset > kMaxTotalBytes - *bytes ||
+        !in_use.Take(offset, *bytes)) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("memory layout: buffer ", i, " may not lie at byte ", offset));
+    }
+    live.emplace(buffer.last_step, offset);
+    plan.total_bytes = std::max(plan.total_bytes, offset + *bytes);
+  }
+  if (plan.total_bytes > needed) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("memory layout: takes ", plan.total_bytes, " bytes, the buffers only ", needed));
+  }
   return plan;
 }
 

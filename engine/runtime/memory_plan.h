@@ -34,6 +34,13 @@ struct MemoryPlan {
 // first_step <= last_step. RESOURCE_EXHAUSTED when the block's size does not fit int64. Thread-safe: pure.
 absl::StatusOr<MemoryPlan> PlanMemory(std::span<const BufferLifetime> buffers);
 
+// The plan that has these offsets, which nobody trusts. INVALID_ARGUMENT unless there is one per buffer, each
+// a multiple of kBufferAlignment, no two buffers whose lifetimes overlap share a byte, and the block is no
+// larger than all buffers one behind the other, as no offset may claim memory that no buffer needs.
+// RESOURCE_EXHAUSTED as above. O(n log n). Requires and thread-safety: as above.
+absl::StatusOr<MemoryPlan> CheckMemory(std::span<const BufferLifetime> buffers,
+                                       std::span<const uint64_t> offsets);
+
 }  // namespace modeld
 
 #endif  // MODELD_ENGINE_RUNTIME_MEMORY_PLAN_H_

@@ -53,6 +53,17 @@ uint64_t BytesOf(const TensorDescriptor& descriptor) {
 
 }  // namespace
 
+std::vector<uint64_t> MemoryLayoutOf(const Program& program) {
+  std::vector<uint64_t> layout;
+  for (const ProgramStep& step : program.steps) {
+    for (const BufferRef& output : step.outputs) {
+      if (output.kind == BufferRef::Kind::kArena) layout.push_back(output.index);
+    }
+    if (step.kernel->scratch_bytes() > 0) layout.push_back(step.scratch_offset);
+  }
+  return layout;
+}
+
 struct ProgramBuilder::State {
   std::vector<Storage> storages;
   // Value -> storage; kNobody for an alias of no value, which Build reports.
@@ -76,7 +87,7 @@ struct ProgramBuilder::State {
 
   absl::Status CheckSteps();
   absl::Status BindOutputs();
-  absl::Status PlanArena();
+  absl::Status PlanArena(const std::vector<uint64_t>* layout);
   BufferRef RefOf(Value value) const {
     const Storage& storage = storages[values[value]];
     return {storage.kind, storage.index};
@@ -171,33 +182,35 @@ absl::Status ProgramBuilder::State::BindOutputs() {
   return absl::OkStatus();
 }
 
-// Places what is left in the arena, and the kernels' scratch.
-absl::Status ProgramBuilder::State::PlanArena() {
+// Places what is left in the arena, and the kernels' scratch: in MemoryLayoutOf's order.
+absl::Status ProgramBuilder::State::PlanArena(const std::vector<uint64_t>* layout) {
   std::vector<BufferLifetime> lifetimes;
   std::vector<uint64_t*> offsets;
-  for (Storage& storage : storages) {
-    if (storage.kind != BufferRef::Kind::kArena || storage.writer == kNobody) continue;
-    lifetimes.push_back({storage.bytes, storage.writer, storage.last_step});
-    offsets.push_back(&storage.index);
-  }
   program->steps.resize(steps.size());
   for (uint32_t i = 0; i < steps.size(); ++i) {
+    for (Value value : steps[i].outputs) {
+      Storage& storage = storages[values[value]];
+      if (storage.kind != BufferRef::Kind::kArena) continue;
+      lifetimes.push_back({storage.bytes, storage.writer, storage.last_step});
+      offsets.push_back(&storage.index);
+    }
     const uint64_t scratch = steps[i].kernel->scratch_bytes();
     if (scratch == 0) continue;
     lifetimes.push_back({scratch, i, i});
     offsets.push_back(&program->steps[i].scratch_offset);
   }
-  MODELD_ASSIGN_OR_RETURN(const MemoryPlan plan, PlanMemory(lifetimes));
+  MODELD_ASSIGN_OR_RETURN(const MemoryPlan plan,
+                          layout == nullptr ? PlanMemory(lifetimes) : CheckMemory(lifetimes, *layout));
   for (size_t i = 0; i < offsets.size(); ++i) *offsets[i] = plan.offsets[i];
   program->arena_bytes = plan.total_bytes;
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Program>> ProgramBuilder::Build() && {
+absl::StatusOr<std::unique_ptr<Program>> ProgramBuilder::Build(const std::vector<uint64_t>* layout) && {
   const std::unique_ptr<State> state = std::move(state_);
   MODELD_RETURN_IF_ERROR(state->CheckSteps());
   MODELD_RETURN_IF_ERROR(state->BindOutputs());
-  MODELD_RETURN_IF_ERROR(state->PlanArena());
+  MODELD_RETURN_IF_ERROR(state->PlanArena(layout));
   Program& program = *state->program;
   for (size_t i = 0; i < state->steps.size(); ++i) {
     Step& from = state->steps[i];

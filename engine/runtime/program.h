@@ -48,6 +48,10 @@ struct Program {
   uint64_t packed_bytes = 0;
 };
 
+// The program's memory layout: for each step, the arena offsets of its outputs that lie there, then of its
+// scratch.
+std::vector<uint64_t> MemoryLayoutOf(const Program& program);
+
 // Collects steps over single-assignment values, then plans memory: values whose lifetimes do not overlap
 // share arena bytes; a graph output is written in place where nothing else forbids it. Not thread-safe.
 class ProgramBuilder {
@@ -73,10 +77,11 @@ class ProgramBuilder {
   // is added where it cannot be written in place.
   void AddOutput(Value source, const TensorDescriptor& descriptor);
 
-  // Plans memory and ends the builder. INTERNAL when a value is read before it is written, written twice or
-  // no value of this builder, or when sizes disagree; RESOURCE_EXHAUSTED when the arena does not fit the
-  // address space.
-  absl::StatusOr<std::unique_ptr<Program>> Build() &&;
+  // Plans memory, or takes an earlier program's `layout` (MemoryLayoutOf) after checking it, and ends the
+  // builder. INVALID_ARGUMENT when the layout does not fit; INTERNAL when a value is read before it is
+  // written, written twice or no value of this builder, or when sizes disagree; RESOURCE_EXHAUSTED when the
+  // arena does not fit the address space.
+  absl::StatusOr<std::unique_ptr<Program>> Build(const std::vector<uint64_t>* layout = nullptr) &&;
 
  private:
   struct State;

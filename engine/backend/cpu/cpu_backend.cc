@@ -83,23 +83,24 @@ class CpuBackend : public Backend {
     return cpu::Fuses(graph, node, next);
   }
 
-  absl::StatusOr<std::unique_ptr<Program>> Compile(const core::Graph& graph,
-                                                   const CompileOptions& options) const override {
-    return cpu::CatchDnnl("compile", [&] { return CompileOrThrow(graph, ThreadsFor(options)); });
+  absl::StatusOr<std::unique_ptr<Program>> Compile(const core::Graph& graph, const CompileOptions& options,
+                                                   const CompileReuse& reuse) const override {
+    return cpu::CatchDnnl("compile", [&] { return CompileOrThrow(graph, ThreadsFor(options), reuse); });
   }
 
  private:
-  absl::StatusOr<std::unique_ptr<Program>> CompileOrThrow(const core::Graph& graph, int threads) const {
+  absl::StatusOr<std::unique_ptr<Program>> CompileOrThrow(const core::Graph& graph, int threads,
+                                                          const CompileReuse& reuse) const {
     const cpu::ThreadScope scope(threads);
     ProgramBuilder builder;
-    cpu::Emitter emitter(graph, engine_, threads, builder);
+    cpu::Emitter emitter(graph, engine_, threads, reuse.packed, builder);
     for (const core::Node& node : graph.nodes) MODELD_RETURN_IF_ERROR(EmitNode(emitter, node));
     emitter.set_label("outputs");
     for (core::ValueId output : graph.outputs) {
       MODELD_ASSIGN_OR_RETURN(const ProgramBuilder::Value value, emitter.Plain(output));
       builder.AddOutput(value, graph.descriptor(output));
     }
-    return std::move(builder).Build();
+    return std::move(builder).Build(reuse.layout);
   }
 
   const dnnl::engine engine_;

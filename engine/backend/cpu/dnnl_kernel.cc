@@ -3,6 +3,9 @@
 #include <cstdlib>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/types/span.h"
 #include "base/status.h"
 #include "engine/backend/cpu/dnnl_status.h"
 #include "engine/backend/cpu/threads.h"
@@ -13,6 +16,24 @@ namespace {
 void* ReadOnly(const std::byte* bytes) {
   // oneDNN's memory objects do not know const; primitives never write to their sources.
   return const_cast<std::byte*>(bytes);
+}
+
+// Whatever oneDNN's own comparison looks at: the struct's unused bytes say nothing.
+std::string DescriptorText(const dnnl_memory_desc_t& desc) {
+  if (desc.format_kind != dnnl_blocked) {
+    return std::string(reinterpret_cast<const char*>(&desc), sizeof(desc));
+  }
+  const auto list = [](const dnnl_dim_t* values, int count) {
+    return absl::StrJoin(absl::MakeConstSpan(values, count), ",");
+  };
+  const int rank = desc.ndims;
+  const dnnl_blocking_desc_t& blocks = desc.format_desc.blocking;
+  return absl::StrCat(desc.data_type, " ", list(desc.dims, rank), " ", list(desc.padded_dims, rank), " ",
+                      list(desc.padded_offsets, rank), " ", desc.offset0, " ", list(blocks.strides, rank),
+                      " ", list(blocks.inner_blks, blocks.inner_nblks), " ",
+                      list(blocks.inner_idxs, blocks.inner_nblks), " ", desc.extra.flags, " ",
+                      desc.extra.compensation_mask, " ", desc.extra.scale_adjust, " ",
+                      desc.extra.asymm_compensation_mask);
 }
 
 }  // namespace
@@ -150,6 +171,10 @@ absl::StatusOr<Region> PackConstant(const dnnl::engine& engine, const Region& so
     source.Release();
     return packed.region;
   });
+}
+
+std::string PackedFormat(const dnnl::memory::desc& from, const dnnl::memory::desc& to) {
+  return absl::StrCat("oneDNN ", DescriptorText(from.data), " > ", DescriptorText(to.data));
 }
 
 }  // namespace modeld::cpu

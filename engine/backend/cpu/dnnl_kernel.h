@@ -7,6 +7,7 @@
 #include <memory>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -84,6 +85,9 @@ absl::StatusOr<AlignedBytes> AllocateAligned(size_t size);
 // `source`'s bytes, described by `from`, rearranged to `to` (weights packed for a primitive).
 absl::StatusOr<Region> PackConstant(const dnnl::engine& engine, const Region& source,
                                     const dnnl::memory::desc& from, const dnnl::memory::desc& to);
+
+// PackedKey::format of that: equal only for equal descriptors.
+std::string PackedFormat(const dnnl::memory::desc& from, const dnnl::memory::desc& to);
 
 }  // namespace modeld::cpu
 

@@ -1,27 +1,35 @@
 #include "engine/backend/cpu/emitter.h"
 
+#include <limits>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "engine/backend/cpu/copy.h"
 #include "engine/backend/cpu/dnnl_kernel.h"
 
 namespace modeld::cpu {
 
-Emitter::Emitter(const core::Graph& graph, const dnnl::engine& engine, int threads, ProgramBuilder& builder)
-    : engine_(engine), threads_(threads), builder_(builder) {
+namespace {
+
+// The value of a form that nobody has asked for.
+constexpr ProgramBuilder::Value kUnmade = std::numeric_limits<ProgramBuilder::Value>::max();
+
+}  // namespace
+
+Emitter::Emitter(const core::Graph& graph, const dnnl::engine& engine, int threads, PackedWeights* packed,
+                 ProgramBuilder& builder)
+    : engine_(engine), threads_(threads), packed_(packed), builder_(builder) {
   entries_.resize(graph.values.size());
   for (size_t i = 0; i < graph.values.size(); ++i) {
     entries_[i].descriptor = graph.values[i].descriptor;
-    if (graph.values[i].is_constant()) entries_[i].constant = &graph.values[i].constant;
+    if (!graph.values[i].is_constant()) continue;
+    entries_[i].constant = &graph.values[i];
+    entries_[i].forms.push_back({kUnmade, PlainLayout(graph.values[i].descriptor.shape.size())});
   }
   for (core::ValueId input : graph.inputs) {
     entries_[input].forms.push_back({builder_.AddInput(descriptor(input)), PlainLayout(shape(input).size())});
   }
-}
-
-const Region* Emitter::constant(core::ValueId id) const {
-  return entries_[id].constant;
 }
 
 core::ValueId Emitter::NewValue(TensorDescriptor descriptor) {
@@ -38,14 +46,40 @@ uint64_t Emitter::BytesOf(core::ValueId id) const {
   return descriptor(id).ByteSize().value_or(0);
 }
 
+absl::StatusOr<Region> Emitter::ConstantBytes(core::ValueId id) {
+  const core::Value& value = *entries_[id].constant;
+  if (!value.deferred) return value.constant;
+  if (packed_ == nullptr)
+    return absl::InternalError(absl::StrCat(label_, ": constant ", id, " has no bytes"));
+  return packed_->Constant(id);
+}
+
+absl::StatusOr<Emitter::PackedConstant> Emitter::Packed(
+    core::ValueId id, std::string format, uint64_t size,
+    absl::FunctionRef<absl::StatusOr<Region>(const Region&)> pack) {
+  const PackedKey key = {id, std::move(format)};
+  std::optional<Region> packed = packed_ == nullptr ? std::nullopt : packed_->Find(key);
+  if (packed.has_value()) {
+    if (packed->size() != size) {
+      return absl::InvalidArgumentError(absl::StrCat(label_, ": packed constant ", id, " has ",
+                                                     packed->size(), " bytes, its format takes ", size));
+    }
+  } else {
+    MODELD_ASSIGN_OR_RETURN(const Region bytes, ConstantBytes(id));
+    MODELD_ASSIGN_OR_RETURN(packed, pack(bytes));
+    if (packed_ != nullptr) packed_->Keep(key, *packed);
+  }
+  return PackedConstant{builder_.AddConstant(*packed, true), *packed};
+}
+
 absl::StatusOr<Form> Emitter::Preferred(core::ValueId id) {
   Entry& entry = entries_[id];
+  if (entry.constant != nullptr && entry.forms.front().value == kUnmade) {
+    MODELD_ASSIGN_OR_RETURN(Region bytes, ConstantBytes(id));
+    entry.forms.front().value = builder_.AddConstant(std::move(bytes), false);
+  }
   if (!entry.forms.empty()) return entry.forms.front();
   const Layout plain = PlainLayout(entry.descriptor.shape.size());
-  if (entry.constant != nullptr) {
-    entry.forms.push_back({builder_.AddConstant(*entry.constant, false), plain});
-    return entry.forms.front();
-  }
   if (!entry.broadcast_of.has_value()) {
     return absl::InternalError(label_ + ": reads a value that no node has written");
   }
@@ -65,7 +99,10 @@ Layout Emitter::PreferredLayout(core::ValueId id) const {
 }
 
 absl::StatusOr<ProgramBuilder::Value> Emitter::In(core::ValueId id, const Layout& layout) {
-  MODELD_RETURN_IF_ERROR(Preferred(id).status());
+  // A constant in another form does not need its first one.
+  if (!is_constant(id) || SameBytes(shape(id), PreferredLayout(id), layout)) {
+    MODELD_RETURN_IF_ERROR(Preferred(id).status());
+  }
   for (const Form& form : entries_[id].forms) {
     if (SameBytes(shape(id), form.layout, layout)) return form.value;
   }
@@ -86,12 +123,21 @@ absl::StatusOr<ProgramBuilder::Value> Emitter::Rearranged(core::ValueId id, cons
   };
   std::unique_ptr<const Kernel> kernel =
       MakeCopyKernel(type(id), dims, {strides_in(layout), 0}, {strides_in(from.layout), 0}, threads_);
-  if (const Region* bytes = constant(id)) {
-    MODELD_ASSIGN_OR_RETURN(const AlignedBytes packed, AllocateAligned(bytes->size()));
-    const std::byte* input = bytes->bytes().data();
-    std::byte* output = packed.data;
-    MODELD_RETURN_IF_ERROR(kernel->Run({.inputs = {&input, 1}, .outputs = {&output, 1}, .scratch = nullptr}));
-    return AddPacked(packed.region);
+  if (is_constant(id)) {
+    const auto rearrange = [&](const Region& bytes) -> absl::StatusOr<Region> {
+      MODELD_ASSIGN_OR_RETURN(const AlignedBytes packed, AllocateAligned(bytes.size()));
+      const std::byte* input = bytes.bytes().data();
+      std::byte* output = packed.data;
+      MODELD_RETURN_IF_ERROR(
+          kernel->Run({.inputs = {&input, 1}, .outputs = {&output, 1}, .scratch = nullptr}));
+      return packed.region;
+    };
+    // All forms of a constant are made of the row-major one.
+    std::string format = "order";
+    format.append(layout.begin(), layout.end());
+    MODELD_ASSIGN_OR_RETURN(const PackedConstant packed,
+                            Packed(id, std::move(format), BytesOf(id), rearrange));
+    return packed.value;
   }
   const ProgramBuilder::Value output = AddBuffer(BytesOf(id));
   Step(std::move(kernel), {from.value}, output);

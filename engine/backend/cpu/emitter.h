@@ -11,10 +11,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "base/region.h"
 #include "engine/backend/cpu/layout.h"
+#include "engine/backend/packed_weights.h"
 #include "engine/core/core_graph.h"
 #include "engine/runtime/program.h"
 
@@ -32,8 +34,9 @@ struct Form {
 // thread-safe.
 class Emitter {
  public:
-  // All must outlive the emitter. Adds the graph's inputs to `builder`.
-  Emitter(const core::Graph& graph, const dnnl::engine& engine, int threads, ProgramBuilder& builder);
+  // All must outlive the emitter; `packed` may be null. Adds the graph's inputs to `builder`.
+  Emitter(const core::Graph& graph, const dnnl::engine& engine, int threads, PackedWeights* packed,
+          ProgramBuilder& builder);
   Emitter(const Emitter&) = delete;
   Emitter& operator=(const Emitter&) = delete;
 
@@ -47,8 +50,7 @@ class Emitter {
   const TensorDescriptor& descriptor(core::ValueId id) const { return entries_[id].descriptor; }
   const Shape& shape(core::ValueId id) const { return descriptor(id).shape; }
   DataType type(core::ValueId id) const { return descriptor(id).data_type; }
-  // The row-major bytes of a constant, or null.
-  const Region* constant(core::ValueId id) const;
+  bool is_constant(core::ValueId id) const { return entries_[id].constant != nullptr; }
 
   // A value that the graph does not have: an intermediate result of an expansion.
   core::ValueId NewValue(TensorDescriptor descriptor);
@@ -71,8 +73,14 @@ class Emitter {
   void DefineAlias(core::ValueId id, ProgramBuilder::Value source, const Layout& layout);
   // `id` is `source`, broadcast.
   void DefineBroadcast(core::ValueId id, core::ValueId source);
-  // A constant of the backend's own making.
-  ProgramBuilder::Value AddPacked(Region bytes) { return builder_.AddConstant(std::move(bytes), true); }
+  // A constant in another format, of `size` bytes: as an earlier compilation left it, else made by `pack` of
+  // the constant's row-major bytes. `format` names source and target format (PackedKey).
+  struct PackedConstant {
+    ProgramBuilder::Value value;
+    Region bytes;
+  };
+  absl::StatusOr<PackedConstant> Packed(core::ValueId id, std::string format, uint64_t size,
+                                        absl::FunctionRef<absl::StatusOr<Region>(const Region&)> pack);
   // A buffer that is no tensor.
   ProgramBuilder::Value AddBuffer(uint64_t bytes) { return builder_.AddIntermediate(bytes); }
 
@@ -82,17 +90,21 @@ class Emitter {
  private:
   struct Entry {
     TensorDescriptor descriptor;
-    const Region* constant = nullptr;
+    // The graph's, if it is a constant. Then forms.front() is row-major, and added when it is first wanted.
+    const core::Value* constant = nullptr;
     std::optional<core::ValueId> broadcast_of;
     std::vector<Form> forms;
   };
 
   uint64_t BytesOf(core::ValueId id) const;
+  // The row-major bytes of a constant; maps them where they are deferred.
+  absl::StatusOr<Region> ConstantBytes(core::ValueId id);
   absl::StatusOr<ProgramBuilder::Value> Rearranged(core::ValueId id, const Layout& layout);
 
   // Fixed at construction.
   const dnnl::engine& engine_;
   const int threads_;
+  PackedWeights* const packed_;
   ProgramBuilder& builder_;
 
   std::string label_;

@@ -104,7 +104,7 @@ absl::Status EmitFloat32(Emitter& emitter, const core::Node& node, const core::C
   MODELD_ASSIGN_OR_RETURN(ProductPlan plan, PlanMatmul(emitter, node));
   const memory::desc& actual = plan.weights.descriptor;
   // Constant weights are packed once, in the format that oneDNN likes best.
-  const bool packs = emitter.constant(plan.weights.value) != nullptr;
+  const bool packs = emitter.is_constant(plan.weights.value);
   const memory::desc weights =
       packs ? memory::desc(actual.dims(), memory::data_type::f32, memory::format_tag::any) : actual;
   const memory::desc source = plan.source_descriptor;

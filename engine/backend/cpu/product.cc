@@ -26,11 +26,15 @@ struct WeightsArgument {
   PrimitiveArgument argument;
 };
 
-absl::StatusOr<WeightsArgument> PackedWeights(Emitter& emitter, const Region& bytes, const Weights& weights,
-                                              const dnnl::memory::desc& wanted) {
-  MODELD_ASSIGN_OR_RETURN(const Region packed,
-                          PackConstant(emitter.engine(), bytes, weights.descriptor, wanted));
-  return WeightsArgument{emitter.AddPacked(packed), {DNNL_ARG_WEIGHTS, wanted, Source::kFixed, 0, packed}};
+absl::StatusOr<WeightsArgument> PackedArgument(Emitter& emitter, const Weights& weights,
+                                               const dnnl::memory::desc& wanted) {
+  MODELD_ASSIGN_OR_RETURN(const Emitter::PackedConstant packed,
+                          emitter.Packed(weights.value, PackedFormat(weights.descriptor, wanted),
+                                         wanted.get_size(), [&](const Region& bytes) {
+                                           return PackConstant(emitter.engine(), bytes, weights.descriptor,
+                                                               wanted);
+                                         }));
+  return WeightsArgument{packed.value, {DNNL_ARG_WEIGHTS, wanted, Source::kFixed, 0, packed.bytes}};
 }
 
 // A step that brings weights that are not constant into the primitive's format.
@@ -53,9 +57,7 @@ absl::StatusOr<WeightsArgument> ArgumentFor(Emitter& emitter, const Weights& wei
                                             const dnnl::memory::desc& wanted) {
   constexpr size_t kIndex = 1;
   const bool as_is = weights.descriptor == wanted;
-  if (const Region* bytes = emitter.constant(weights.value); bytes != nullptr && !as_is) {
-    return PackedWeights(emitter, *bytes, weights, wanted);
-  }
+  if (emitter.is_constant(weights.value) && !as_is) return PackedArgument(emitter, weights, wanted);
   MODELD_ASSIGN_OR_RETURN(const Form form, emitter.Preferred(weights.value));
   ProgramBuilder::Value value = form.value;
   if (!as_is) {

@@ -30,6 +30,13 @@ absl::StatusOr<reference::KernelPtr> KernelFor(const core::Graph& graph, const c
       node.op);
 }
 
+absl::StatusOr<Region> ConstantOf(const core::Graph& graph, core::ValueId id, const CompileReuse& reuse) {
+  const core::Value& value = graph.values[id];
+  if (!value.deferred) return value.constant;
+  if (reuse.packed == nullptr) return absl::InternalError(absl::StrCat("constant ", id, " has no bytes"));
+  return reuse.packed->Constant(id);
+}
+
 }  // namespace
 
 DeviceDescription ReferenceBackend::Describe() const {
@@ -45,19 +52,23 @@ bool ReferenceBackend::Fuses(const core::Graph&, const core::Node&, const core::
 }
 
 absl::StatusOr<std::unique_ptr<Program>> ReferenceBackend::Compile(const core::Graph& graph,
-                                                                   const CompileOptions&) const {
+                                                                   const CompileOptions&,
+                                                                   const CompileReuse& reuse) const {
   ProgramBuilder builder;
   std::map<core::ValueId, ProgramBuilder::Value> values;
   for (core::ValueId id : graph.inputs) values[id] = builder.AddInput(graph.descriptor(id));
-  const auto read = [&](core::ValueId id) {
-    const auto [entry, is_new] = values.try_emplace(id);
-    if (is_new) entry->second = builder.AddConstant(graph.values[id].constant, /*packed=*/false);
-    return entry->second;
+  const auto read = [&](core::ValueId id) -> absl::StatusOr<ProgramBuilder::Value> {
+    const auto found = values.find(id);
+    if (found != values.end()) return found->second;
+    MODELD_ASSIGN_OR_RETURN(Region bytes, ConstantOf(graph, id, reuse));
+    return values[id] = builder.AddConstant(std::move(bytes), /*packed=*/false);
   };
   for (const core::Node& node : graph.nodes) {
     MODELD_ASSIGN_OR_RETURN(reference::KernelPtr kernel, KernelFor(graph, node));
     std::vector<ProgramBuilder::Value> inputs;
-    for (core::ValueId id : node.inputs) inputs.push_back(read(id));
+    for (core::ValueId id : node.inputs) {
+      MODELD_ASSIGN_OR_RETURN(inputs.emplace_back(), read(id));
+    }
     const core::ValueId output = node.outputs[0];
     if (std::holds_alternative<core::Reshape>(node.op)) {
       values[output] = builder.AddAlias(inputs[0]);
@@ -67,8 +78,11 @@ absl::StatusOr<std::unique_ptr<Program>> ReferenceBackend::Compile(const core::G
     values[output] = builder.AddIntermediate(bytes);
     builder.AddStep(std::move(kernel), std::move(inputs), {values[output]}, node.label);
   }
-  for (core::ValueId id : graph.outputs) builder.AddOutput(read(id), graph.descriptor(id));
-  return std::move(builder).Build();
+  for (core::ValueId id : graph.outputs) {
+    MODELD_ASSIGN_OR_RETURN(const ProgramBuilder::Value value, read(id));
+    builder.AddOutput(value, graph.descriptor(id));
+  }
+  return std::move(builder).Build(reuse.layout);
 }
 
 absl::StatusOr<std::vector<Region>> ReferenceBackend::Evaluate(const core::Graph& graph,

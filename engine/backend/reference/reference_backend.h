@@ -20,8 +20,9 @@ class ReferenceBackend : public Backend, public core::Evaluator {
   bool Claims(const Graph& graph, const Operation& operation) const override;
   bool Fuses(const core::Graph& graph, const core::Node& node, const core::PostOp& next) const override;
   // UNIMPLEMENTED for a Native node or one with post-ops.
-  absl::StatusOr<std::unique_ptr<Program>> Compile(const core::Graph& graph,
-                                                   const CompileOptions& options) const override;
+  using Backend::Compile;
+  absl::StatusOr<std::unique_ptr<Program>> Compile(const core::Graph& graph, const CompileOptions& options,
+                                                   const CompileReuse& reuse) const override;
 
   absl::StatusOr<std::vector<Region>> Evaluate(const core::Graph& graph, const core::Node& node,
                                                std::span<const Region> inputs) const override;
