@@ -8,12 +8,16 @@
 
 namespace modeld {
 
-absl::StatusOr<std::shared_ptr<const Program>> CompileGraph(const Graph& graph, const Backend& backend,
-                                                            const CompileOptions& options) {
+absl::StatusOr<core::Graph> LowerGraph(const Graph& graph, const Backend& backend,
+                                       const CompileOptions& options) {
   // Constants are folded by the oracle whatever the device, so that folding changes no device's answers.
   const ReferenceBackend evaluator;
-  MODELD_ASSIGN_OR_RETURN(const core::Graph lowered,
-                          Lower(graph, backend, evaluator, {.fuse = options.fuse, .claim = options.claim}));
+  return Lower(graph, backend, evaluator, {.fuse = options.fuse, .claim = options.claim});
+}
+
+absl::StatusOr<std::shared_ptr<const Program>> CompileGraph(const Graph& graph, const Backend& backend,
+                                                            const CompileOptions& options) {
+  MODELD_ASSIGN_OR_RETURN(const core::Graph lowered, LowerGraph(graph, backend, options));
   MODELD_ASSIGN_OR_RETURN(std::unique_ptr<Program> program, backend.Compile(lowered, options));
   return std::shared_ptr<const Program>(std::move(program));
 }

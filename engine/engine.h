@@ -11,6 +11,11 @@
 
 namespace modeld {
 
+// The first half of CompileGraph: the core graph that `backend` compiles. Requirements, errors:
+// CompileGraph's.
+absl::StatusOr<core::Graph> LowerGraph(const Graph& graph, const Backend& backend,
+                                       const CompileOptions& options);
+
 // Lowers and compiles `graph` for `backend`. Requires: `graph` came out of Validate (engine/ops/validate.h)
 // and every constant's bytes are present. Thread-safe. Errors: INVALID_ARGUMENT (a constant's bytes are
 // missing or of the wrong size), UNIMPLEMENTED (an operation that the device cannot run, named),

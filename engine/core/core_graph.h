@@ -172,12 +172,17 @@ struct Reshape {};
 // Numpy broadcasting, one way: the input's dimensions are aligned at the end; each is 1 or the output's.
 struct Broadcast {};
 
+// No index into OperationsInOrder (engine/lower/operations.h): of what was not lowered from a graph.
+inline constexpr uint32_t kNoOperation = std::numeric_limits<uint32_t>::max();
+
 // A graph-level operation that the backend claimed to run as it is (OpSupport::Claims). Not part of the
 // closed set: a backend meets only those that it asked for. Inputs: the operation's inputs, then each
 // OperandId attribute that is set, in the order of names. `operation` has its attributes completed; its
 // operand ids mean nothing here.
 struct Native {
   Operation operation;
+  // As Node::operation; a fused one keeps its own.
+  uint32_t index = kNoOperation;
 };
 
 using Op = std::variant<Unary, Binary, Compare, Select, Cast, Reduce, Contraction, Convolution, Pool, Gather,
@@ -208,9 +213,6 @@ struct PostOp {
   // Binary only: the running result is the second operand.
   bool swapped = false;
 };
-
-// What Node::operation is in a graph that was not lowered.
-inline constexpr uint32_t kNoOperation = std::numeric_limits<uint32_t>::max();
 
 // One step. Values are single-assignment; nodes stand in an order in which a value is written before it is
 // read.

@@ -96,7 +96,8 @@ class Lowerer {
     if (options_.claim && support_.Claims(graph, operation)) {
       std::vector<TensorDescriptor> descriptors;
       for (OperandId id : operation.outputs) descriptors.push_back(graph.descriptor(id));
-      outputs = builder_.AddNode(core::Native{operation}, std::move(inputs), std::move(descriptors));
+      outputs = builder_.AddNode(core::Native{operation, static_cast<uint32_t>(at)}, std::move(inputs),
+                                 std::move(descriptors));
     } else if (const Graph* body = BodyOf(operation)) {
       MODELD_ASSIGN_OR_RETURN(outputs, TranslateBody(*body, at, inputs));
     } else {
