@@ -8,48 +8,18 @@ before. Prints a table, or JSON; exits with 1 when a build took more than the bo
 import argparse
 import json
 import os
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
 
-MODELD = os.path.abspath("daemon/modeld")
+sys.path.insert(0, os.path.abspath("tools/bench"))
+from scratch_daemon import ScratchDaemon, status_bytes
+
 BIG_MODEL = os.path.abspath("tools/bench/big_model")
 KINDS = ["matmul", "conv2d", "int8"]
 MIB = 1 << 20
 # What a build may take beside its weights: working memory of one layer, the allocator's reserve.
 SMALL_CONSTANT_MIB = 32
-
-
-def status_bytes(pid, field):
-    for line in open(f"/proc/{pid}/status"):
-        if line.startswith(field + ":"):
-            return int(line.split()[1]) * 1024
-    raise RuntimeError(f"{field} is not told")
-
-
-class Daemon:
-    def __init__(self):
-        self.folder = tempfile.mkdtemp(prefix="modeld", dir="/tmp")
-
-    def start(self):
-        self.process = subprocess.Popen([MODELD, "--cache-dir", f"{self.folder}/cache", "--state-dir",
-                                         f"{self.folder}/state", "--runtime-dir", f"{self.folder}/run"],
-                                        stderr=subprocess.DEVNULL)
-        while not os.path.exists(f"{self.folder}/run/modeld.sock"):
-            time.sleep(0.05)
-        time.sleep(0.5)
-        return self
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
-        shutil.rmtree(self.folder)
 
 
 def measured(daemon, *arguments):
@@ -70,21 +40,21 @@ def measured(daemon, *arguments):
 
 
 def measure(kind, megabytes, weights):
-    daemon = Daemon().start()
-    try:
+    with ScratchDaemon() as daemon:
+        daemon.start()
+        time.sleep(0.5)  # what starting takes is not what building takes
         built, peak, client, build_s = measured(daemon, "--kind", kind, "--megabytes", str(megabytes), "--weights",
                                                 weights)
         bytes_ = built["weight_bytes"]
         settled = status_bytes(daemon.process.pid, "VmRSS")
         daemon.stop()
         daemon.start()
+        time.sleep(0.5)
         _, fetch_peak, _, fetch_s = measured(daemon, "--fetch", built["model"])
         return {"kind": kind, "weight_mib": bytes_ / MIB, "daemon_peak_mib": peak / MIB, "ratio": peak / bytes_,
                 "client_peak_mib": client / MIB, "daemon_after_mib": settled / MIB,
                 "fetch_peak_mib": fetch_peak / MIB, "build_s": build_s, "fetch_s": fetch_s,
                 "within_bound": peak <= 1.2 * bytes_ + SMALL_CONSTANT_MIB * MIB}
-    finally:
-        daemon.close()
 
 
 def main():
