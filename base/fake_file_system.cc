@@ -9,6 +9,8 @@
 namespace modeld {
 namespace {
 
+constexpr uint64_t kBlockBytes = 4096;
+
 absl::string_view Parent(absl::string_view path) {
   size_t slash = path.rfind('/');
   return slash == absl::string_view::npos ? absl::string_view() : path.substr(0, slash);
@@ -32,6 +34,7 @@ class FakeFile : public File {
     absl::MutexLock lock(&fs_.mu_);
     MODELD_RETURN_IF_ERROR(fs_.CheckReadable());
     if (offset >= node_->content.size()) return 0;
+    if (offset + out.size() > node_->unreadable_from) return fs_.Error(EIO);
     size_t count = std::min<uint64_t>(out.size(), node_->content.size() - offset);
     std::copy_n(reinterpret_cast<const std::byte*>(node_->content.data()) + offset, count, out.data());
     return count;
@@ -152,8 +155,10 @@ absl::StatusOr<Region> FakeFileSystem::Map(absl::string_view path) {
 absl::StatusOr<FileInfo> FakeFileSystem::Stat(absl::string_view path) {
   absl::MutexLock lock(&mu_);
   MODELD_ASSIGN_OR_RETURN(NodePtr node, Find(path));
-  return FileInfo{
-      .size_bytes = node->content.size(), .is_directory = node->directory, .is_plain_file = !node->directory};
+  return FileInfo{.size_bytes = node->content.size(),
+                  .allocated_bytes = (node->content.size() + kBlockBytes - 1) / kBlockBytes * kBlockBytes,
+                  .is_directory = node->directory,
+                  .is_plain_file = !node->directory};
 }
 
 absl::StatusOr<std::vector<std::string>> FakeFileSystem::List(absl::string_view path) {
@@ -219,7 +224,16 @@ absl::Status FakeFileSystem::SyncDir(absl::string_view path) {
 absl::StatusOr<uint64_t> FakeFileSystem::FreeBytes() {
   absl::MutexLock lock(&mu_);
   MODELD_RETURN_IF_ERROR(CheckReadable());
-  return free_bytes_;
+  if (!disk_bytes_) return free_bytes_;
+  uint64_t used = 0;
+  for (const auto& [path, node] : seen_) used += node->content.size();
+  return *disk_bytes_ - std::min(used, *disk_bytes_);
+}
+
+absl::StatusOr<uint64_t> FakeFileSystem::TotalBytes() {
+  absl::MutexLock lock(&mu_);
+  MODELD_RETURN_IF_ERROR(CheckReadable());
+  return disk_bytes_.value_or(free_bytes_);
 }
 
 absl::StatusOr<std::unique_ptr<FileLock>> FakeFileSystem::Lock(absl::string_view path) {
@@ -286,6 +300,11 @@ void FakeFileSystem::SetFreeBytes(uint64_t bytes) {
   free_bytes_ = bytes;
 }
 
+void FakeFileSystem::SetDiskBytes(uint64_t bytes) {
+  absl::MutexLock lock(&mu_);
+  disk_bytes_ = bytes;
+}
+
 void FakeFileSystem::SetReadOnly(bool read_only) {
   absl::MutexLock lock(&mu_);
   read_only_ = read_only;
@@ -296,6 +315,11 @@ void FakeFileSystem::FlipBit(absl::string_view path, uint64_t byte_offset) {
   Node& node = *seen_.at(std::string(path));
   node.content.at(byte_offset) ^= 1;
   node.synced = node.content;
+}
+
+void FakeFileSystem::SetUnreadable(absl::string_view path, uint64_t first_byte) {
+  absl::MutexLock lock(&mu_);
+  seen_.at(std::string(path))->unreadable_from = first_byte;
 }
 
 void FakeFileSystem::CutTo(absl::string_view path, uint64_t size_bytes) {

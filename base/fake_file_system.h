@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <random>
 #include <set>
 #include <string>
@@ -42,12 +43,15 @@ class FakeFileSystem : public FileSystem {
   absl::Status Remove(absl::string_view path) override;
   absl::Status SyncDir(absl::string_view path) override;
   absl::StatusOr<uint64_t> FreeBytes() override;
+  absl::StatusOr<uint64_t> TotalBytes() override;
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(absl::string_view path) override;
 
   // Becomes what a machine finds that starts again. Files opened before are of no use afterwards.
   void Crash(Survival survival, uint64_t seed = 0);
   // What FreeBytes() answers.
   void SetFreeBytes(uint64_t bytes);
+  // From now on FreeBytes() answers `bytes` less the files' sizes, as a disk of that size would.
+  void SetDiskBytes(uint64_t bytes);
   // Changing calls answer EROFS while set.
   void SetReadOnly(bool read_only);
 
@@ -55,6 +59,9 @@ class FakeFileSystem : public FileSystem {
   void FlipBit(absl::string_view path, uint64_t byte_offset);
   void CutTo(absl::string_view path, uint64_t size_bytes);
   void RemoveBehind(absl::string_view path);
+  // Whether reading the file's bytes from `first_byte` on answers EIO, as on a disk with a bad sector; follows the
+  // file when it is renamed. UINT64_MAX: no longer.
+  void SetUnreadable(absl::string_view path, uint64_t first_byte);
   // Everything beneath the folder is gone, as after `rm -rf`.
   void Wipe();
   // Paths of all plain files, sorted.
@@ -65,6 +72,7 @@ class FakeFileSystem : public FileSystem {
     bool directory = false;
     std::string content;
     std::string synced;
+    uint64_t unreadable_from = UINT64_MAX;
   };
   using NodePtr = std::shared_ptr<Node>;
   // A change of one name: a node, or null for a removal. Changes of one group are atomic on the disk.
@@ -95,6 +103,7 @@ class FakeFileSystem : public FileSystem {
   uint64_t next_group_ ABSL_GUARDED_BY(mu_) = 0;
   std::set<std::string> locked_ ABSL_GUARDED_BY(mu_);
   uint64_t free_bytes_ ABSL_GUARDED_BY(mu_) = uint64_t{1} << 40;
+  std::optional<uint64_t> disk_bytes_ ABSL_GUARDED_BY(mu_);
   bool read_only_ ABSL_GUARDED_BY(mu_) = false;
 
   static NodePtr NewDirectory();

@@ -170,6 +170,9 @@ constexpr size_t kMaxCopiedBytes = 256 << 10;
 // Where a vector instruction may want an address to be.
 constexpr std::align_val_t kCopyAlignment{64};
 
+// The unit of st_blocks, whatever the disk's own is.
+constexpr uint64_t kStatBlockBytes = 512;
+
 // Drops the pages that lie wholly within `bytes` from this process; the page cache keeps them, and reading
 // brings them back. For shared mappings only: private ones would lose what was written.
 void ReleasePages(std::span<const std::byte> bytes) {
@@ -228,6 +231,7 @@ class RealFileSystem : public FileSystem {
       if (::fstatat(place.dir.get(), place.leaf.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return Error();
     }
     return FileInfo{.size_bytes = static_cast<uint64_t>(info.st_size),
+                    .allocated_bytes = static_cast<uint64_t>(info.st_blocks) * kStatBlockBytes,
                     .is_directory = S_ISDIR(info.st_mode),
                     .is_plain_file = S_ISREG(info.st_mode)};
   }
@@ -279,11 +283,13 @@ class RealFileSystem : public FileSystem {
   }
 
   absl::StatusOr<uint64_t> FreeBytes() override {
-    MODELD_ASSIGN_OR_RETURN(Fd root, OpenDir(""));
-    struct statvfs info;
-    if (::fstatvfs(root.get(), &info) != 0) return Error();
-    // Saturates: some remote disks report nonsense.
-    return CheckedMul<uint64_t>(info.f_bavail, info.f_frsize).value_or(std::numeric_limits<uint64_t>::max());
+    MODELD_ASSIGN_OR_RETURN(struct statvfs info, DiskInfo());
+    return Saturated(info.f_bavail, info.f_frsize);
+  }
+
+  absl::StatusOr<uint64_t> TotalBytes() override {
+    MODELD_ASSIGN_OR_RETURN(struct statvfs info, DiskInfo());
+    return Saturated(info.f_blocks, info.f_frsize);
   }
 
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(absl::string_view path) override {
@@ -303,6 +309,18 @@ class RealFileSystem : public FileSystem {
   };
 
   absl::Status Error() const { return ErrnoStatus(errno, name_); }
+
+  absl::StatusOr<struct statvfs> DiskInfo() {
+    MODELD_ASSIGN_OR_RETURN(Fd root, OpenDir(""));
+    struct statvfs info;
+    if (::fstatvfs(root.get(), &info) != 0) return Error();
+    return info;
+  }
+
+  // Some remote disks report nonsense.
+  static uint64_t Saturated(uint64_t blocks, uint64_t block_bytes) {
+    return CheckedMul<uint64_t>(blocks, block_bytes).value_or(std::numeric_limits<uint64_t>::max());
+  }
 
   absl::StatusOr<Fd> OpenDir(absl::string_view path) {
     MODELD_RETURN_IF_ERROR(CheckRelativePath(path));

@@ -57,6 +57,8 @@ class FileLock {
 // What a name stands for.
 struct FileInfo {
   uint64_t size_bytes = 0;
+  // Blocks that it takes on the disk, in bytes, as du(1) counts; less than its size where it has holes.
+  uint64_t allocated_bytes = 0;
   bool is_directory = false;
   bool is_plain_file = false;  // neither a folder nor a link, socket ...
 };
@@ -97,6 +99,8 @@ class FileSystem {
   virtual absl::Status SyncDir(absl::string_view path) = 0;
   // Bytes that an unprivileged process may still write.
   virtual absl::StatusOr<uint64_t> FreeBytes() = 0;
+  // The size of the disk.
+  virtual absl::StatusOr<uint64_t> TotalBytes() = 0;
   // Takes an exclusive lock on a file, created when absent. ABORTED when somebody else, in this process or
   // another, holds it. Goes with the process, also when it is killed.
   virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(absl::string_view path) = 0;

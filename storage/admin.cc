@@ -166,9 +166,10 @@ absl::StatusOr<bool> ModelStore::RemovePartition(const Partition& partition) {
       changes.uploads[it->first] = std::nullopt;
     }
   }
-  if (changes.holds.empty() && changes.uploads.empty() && changes.keys.empty()) return busy;
-  if (!busy) changes.partitions[id] = std::nullopt;
+  const bool nothing = changes.holds.empty() && changes.uploads.empty() && changes.keys.empty();
+  if (!nothing && !busy) changes.partitions[id] = std::nullopt;
   MODELD_RETURN_IF_ERROR(core_->Commit(changes, Durability::kSynced));
+  if (nothing) return busy;
   for (const auto& [upload, removed] : changes.uploads) {
     core_->files.RemoveStaging(BlobFiles::StagingName(upload)).IgnoreError();  // else the collector does it
   }

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "storage/model_store.h"
+#include "storage/plan_upkeep.h"
 #include "storage/record_codec.h"
 #include "storage/store_core.h"
 
@@ -22,9 +23,13 @@ std::map<std::string, std::string> Comparable(const Index& index) {
   all.keys.insert(records.keys.begin(), records.keys.end());
   all.uploads.insert(records.uploads.begin(), records.uploads.end());
   all.damage.insert(records.damage.begin(), records.damage.end());
+  all.plans.insert(records.plans.begin(), records.plans.end());
   for (const auto& [id, hold] : records.holds) {
     record::HoldRecord blank = hold;
-    blank.set_last_used_us(0);
+    blank.clear_last_used_us();
+    blank.clear_frequency();
+    blank.clear_credit();
+    blank.clear_compile_us();
     all.holds[id] = blank;
   }
   std::map<std::string, std::string> comparable;
@@ -127,9 +132,11 @@ absl::StatusOr<std::vector<std::string>> ModelStore::Audit() {
   Problems problems;
   MODELD_RETURN_IF_ERROR(CompareWithCatalogue(*core_, problems));
   CheckRecords(core_->index, problems);
+  for (std::string& problem : core_->index.Recount()) problems.push_back(std::move(problem));
   CheckReferences(*core_, problems);
   MODELD_RETURN_IF_ERROR(CheckBlobFiles(*core_, problems));
   MODELD_RETURN_IF_ERROR(CheckStaging(*core_, problems));
+  MODELD_RETURN_IF_ERROR(AuditPlans(*core_, problems));
   return problems;
 }
 

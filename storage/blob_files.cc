@@ -25,16 +25,21 @@ std::string ShardPath(const Digest& blob) {
 
 }  // namespace
 
-absl::Status HashPrefix(const File& file, uint64_t size_bytes, Sha256& hasher) {
+absl::Status ReadPrefix(const File& file, uint64_t size_bytes,
+                        absl::FunctionRef<void(std::span<const std::byte>)> visit) {
   std::vector<std::byte> buffer(std::min<uint64_t>(size_bytes, kReadSize));
   for (uint64_t offset = 0; offset < size_bytes;) {
     std::span<std::byte> piece(buffer.data(), std::min<uint64_t>(buffer.size(), size_bytes - offset));
     MODELD_ASSIGN_OR_RETURN(size_t count, file.ReadAt(offset, piece));
     if (count != piece.size()) return absl::DataLossError("the file is shorter than it should be");
-    hasher.Update(std::span<const std::byte>(piece));
+    visit(piece);
     offset += count;
   }
   return absl::OkStatus();
+}
+
+absl::Status HashPrefix(const File& file, uint64_t size_bytes, Sha256& hasher) {
+  return ReadPrefix(file, size_bytes, [&](std::span<const std::byte> piece) { hasher.Update(piece); });
 }
 
 std::string BlobName(const Digest& digest) {
@@ -133,13 +138,23 @@ absl::Status BlobFiles::CheckSize(const BlobRef& blob) const {
   return absl::OkStatus();
 }
 
-absl::Status BlobFiles::CheckDigest(const BlobRef& blob) const {
+absl::Status BlobFiles::CheckDigest(const BlobRef& blob, ChunkSums* sums) const {
   MODELD_RETURN_IF_ERROR(CheckSize(blob));
-  absl::StatusOr<std::unique_ptr<File>> file = cache_->Open(BlobPath(blob.digest), FileSystem::Access::kRead);
-  if (!file.ok()) return Annotate(file.status(), BlobName(blob.digest));
-  // Read, not mapped: a disk that fails answers with an error here, with a signal there.
   Sha256 hasher;
-  MODELD_RETURN_IF_ERROR(Annotate(HashPrefix(**file, blob.size_bytes, hasher), BlobName(blob.digest)));
+  const auto check = [&]() -> absl::Status {
+    MODELD_ASSIGN_OR_RETURN(const std::unique_ptr<File> file,
+                            cache_->Open(BlobPath(blob.digest), FileSystem::Access::kRead));
+    // Read, not mapped: a disk that fails answers with an error here, with a signal there.
+    return ReadPrefix(*file, blob.size_bytes, [&](std::span<const std::byte> piece) {
+      hasher.Update(piece);
+      if (sums != nullptr) sums->Update(piece);
+    });
+  };
+  const absl::Status read = check();
+  if (absl::IsUnavailable(read)) {
+    return absl::DataLossError(absl::StrCat(BlobName(blob.digest), ": its file cannot be read"));
+  }
+  MODELD_RETURN_IF_ERROR(Annotate(read, BlobName(blob.digest)));
   if (hasher.Finish() == blob.digest) return absl::OkStatus();
   return absl::DataLossError(
       absl::StrCat(BlobName(blob.digest), ": its file is damaged, the bytes do not have this digest"));
@@ -157,8 +172,12 @@ absl::StatusOr<Region> BlobFiles::Map(const BlobRef& blob) const {
 
 absl::Status BlobFiles::Quarantine(const Digest& blob) {
   absl::Status moved = cache_->Rename(BlobPath(blob), QuarantinePath(blob));
-  if (moved.ok() || absl::IsNotFound(moved)) return absl::OkStatus();
-  return RemoveBlob(blob);
+  if (absl::IsNotFound(moved)) return absl::OkStatus();
+  MODELD_RETURN_IF_ERROR(Annotate(moved, BlobName(blob)));
+  // Should the power fail before, the damage is found again at the next use.
+  cache_->SyncDir(kQuarantine).IgnoreError();
+  cache_->SyncDir(ShardPath(blob)).IgnoreError();
+  return absl::OkStatus();
 }
 
 absl::Status BlobFiles::RemoveIfThere(const std::string& path) {

@@ -4,22 +4,28 @@
 
 #include <memory>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "base/digest.h"
 #include "base/file_system.h"
 #include "base/region.h"
+#include "storage/chunks.h"
 #include "storage/index.h"
 #include "storage/store_types.h"
 
 namespace modeld::storage {
 
-// Reads a file's first `size_bytes` into `hasher`, in pieces. DATA_LOSS: the file is shorter. Others as
-// File's.
+// Reads a file's first `size_bytes` in pieces and shows each to `visit`. DATA_LOSS: the file is shorter. Others
+// as File's.
+absl::Status ReadPrefix(const File& file, uint64_t size_bytes,
+                        absl::FunctionRef<void(std::span<const std::byte>)> visit);
+// ReadPrefix() into `hasher`.
 absl::Status HashPrefix(const File& file, uint64_t size_bytes, Sha256& hasher);
 
 // "blob <64 hex digits>": how messages name a blob.
@@ -55,10 +61,11 @@ class BlobFiles {
   absl::Status Discard(const Digest& blob, const std::string& name);
   // NOT_FOUND: no file. DATA_LOSS: another size, or no plain file.
   absl::Status CheckSize(const BlobRef& blob) const;
-  // Reads it whole. NOT_FOUND, DATA_LOSS: as CheckSize(), or the bytes are wrong.
-  absl::Status CheckDigest(const BlobRef& blob) const;
+  // Reads it whole, also into `sums` unless that is null. NOT_FOUND, DATA_LOSS: as CheckSize(), or the bytes are
+  // wrong or cannot be read.
+  absl::Status CheckDigest(const BlobRef& blob, ChunkSums* sums = nullptr) const;
   absl::StatusOr<Region> Map(const BlobRef& blob) const;
-  // Moves the blob's file out of the way, or removes it when it cannot be moved. OK when there is none.
+  // Moves the blob's file out of the way. OK when there is none.
   absl::Status Quarantine(const Digest& blob);
   // OK when there is none.
   absl::Status RemoveBlob(const Digest& blob);

@@ -1,6 +1,7 @@
 // What removes bytes that nobody needs any more.
 #include "base/status.h"
 #include "storage/model_store.h"
+#include "storage/plan_upkeep.h"
 #include "storage/store_core.h"
 
 namespace modeld::storage {
@@ -101,9 +102,9 @@ void RemoveCandidate(StoreCore& core, const Digest& blob, CollectResult& result,
   }
   absl::MutexLock lock(&core.mu);
   core.candidates.erase(blob);
-  if (core.index.HealthOfBlob(blob) == Health::kWhole) return;
   Transaction changes;
-  changes.damage[blob] = std::nullopt;
+  if (core.index.HealthOfBlob(blob) != Health::kWhole) changes.damage[blob] = std::nullopt;
+  if (core.index.records().chunks.contains(blob)) changes.chunks[blob] = std::nullopt;
   Note(first, core.Commit(changes, Durability::kLazy));
 }
 
@@ -150,6 +151,7 @@ absl::StatusOr<CollectResult> ModelStore::Collect(absl::Time now) {
   }
   for (const Digest& blob : candidates) RemoveCandidate(*core_, blob, result, first);
   CleanQuarantine(*core_, result, first);
+  Note(first, CollectPlans(*core_, now, result));
   TidyRecords(*core_, first);
   MODELD_RETURN_IF_ERROR(first);
   return result;

@@ -5,6 +5,7 @@
 #include <random>
 #include <set>
 
+#include "storage/space.h"
 #include "storage/test_store.h"
 
 namespace modeld::storage {
@@ -51,6 +52,21 @@ const Scenario kScenarios[] = {
      [](TestStore& s) {
        absl::StatusOr<bool> removed = s->RemovePartition(kApp);
        return removed.ok() ? s->Collect(s.clock.Now()).status() : removed.status();
+     },
+     false, false},
+    {"evict and collect",
+     [](TestStore& s) {
+       for (const Partition& partition : {kApp, kOther}) {
+         absl::StatusOr<bool> gone = s->space().Evict(partition, kOld.id(), "evicted", "a test", 2.5);
+         if (!gone.ok()) return gone.status();
+       }
+       return s->Collect(s.clock.Now()).status();
+     },
+     false, false},
+    {"clear a span and collect",
+     [](TestStore& s) {
+       auto cleared = s->space().Clear(kApp, absl::InfinitePast(), absl::InfiniteFuture());
+       return cleared.ok() ? s->Collect(s.clock.Now()).status() : cleared.status();
      },
      false, false},
     {"find damage and repair it",

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_cat.h"
+
 namespace modeld::storage {
 namespace {
 
@@ -60,8 +62,11 @@ void Index::CountModel(const Digest& id, int by) {
   for (const BlobRef& blob : BlobsOf(id, records_.models.at(id))) {
     Reference& reference = references_[blob.digest];
     reference.size_bytes = blob.size_bytes;
+    if (reference.models == 0) totals_.logical_bytes += blob.size_bytes;
     reference.models += by;
-    if (reference.models == 0) references_.erase(blob.digest);
+    if (reference.models > 0) continue;
+    totals_.logical_bytes -= blob.size_bytes;
+    references_.erase(blob.digest);
   }
   // Holds that were there without their model's record see its blobs from now on.
   if (!holders_.contains(id)) return;
@@ -72,17 +77,46 @@ void Index::CountModel(const Digest& id, int by) {
 
 void Index::CountSight(const Owned& hold, int by) {
   for (const BlobRef& blob : BlobsOf(hold.second, records_.models.at(hold.second))) {
-    Count(sight_, {hold.first, blob.digest}, by);
+    const Owned sight(hold.first, blob.digest);
+    const bool saw = sight_.contains(sight);
+    Count(sight_, sight, by);
+    if (sight_.contains(sight) == saw) continue;
+    ChangeSums(hold.first, [&](Sums& sums) { sums.logical_bytes += by * blob.size_bytes; });
   }
 }
 
 void Index::CountHold(const Owned& hold, int by) {
   Count(holders_, hold.second, by);
+  ChangeSums(hold.first, [&](Sums& sums) { sums.models += by; });
   if (records_.models.contains(hold.second)) CountSight(hold, by);
 }
 
 void Index::CountUpload(const Owned& upload, int by) {
-  if (records_.uploads.at(upload).finished()) Count(finished_, upload.second, by);
+  const record::UploadRecord& record = records_.uploads.at(upload);
+  if (record.finished()) Count(finished_, upload.second, by);
+  totals_.staged_bytes += by * record.size_bytes();
+  ChangeSums(upload.first, [&](Sums& sums) { sums.staged_bytes += by * record.size_bytes(); });
+}
+
+void Index::CountKey(const std::pair<PartitionId, std::string>& key, int by) {
+  ChangeSums(key.first, [&](Sums& sums) { sums.keys += by; });
+}
+
+void Index::CountPlan(const Digest& key, int by) {
+  const record::PlanRecord& plan = records_.plans.at(key);
+  totals_.plan_bytes += by * plan.size_bytes();
+  for (const std::string& cause : plan.causes()) {
+    absl::StatusOr<Digest> partition = Digest::FromBytes(cause);
+    if (!partition.ok()) continue;
+    ChangeSums(*partition, [&](Sums& sums) { sums.plan_bytes += by * plan.size_bytes(); });
+  }
+}
+
+template <typename Change>
+void Index::ChangeSums(const PartitionId& partition, Change change) {
+  Sums& sums = sums_[partition];
+  change(sums);
+  if (sums == Sums()) sums_.erase(partition);
 }
 
 void Index::Apply(const Transaction& changes) {
@@ -93,16 +127,47 @@ void Index::Apply(const Transaction& changes) {
   ApplyTable(records_.uploads, changes.uploads,
              [&](const Owned& upload, int by) { CountUpload(upload, by); });
   ApplyTable(records_.partitions, changes.partitions, nothing);
-  ApplyTable(records_.keys, changes.keys, nothing);
+  ApplyTable(records_.keys, changes.keys, [&](const auto& key, int by) { CountKey(key, by); });
   ApplyTable(records_.damage, changes.damage, nothing);
   ApplyTable(records_.wishes, changes.wishes, nothing);
   ApplyTable(records_.limits, changes.limits, nothing);
   ApplyTable(records_.budgets, changes.budgets, nothing);
   ApplyTable(records_.shares, changes.shares, nothing);
   ApplyTable(records_.decisions, changes.decisions, nothing);
-  ApplyTable(records_.plans, changes.plans, nothing);
+  ApplyTable(records_.plans, changes.plans, [&](const Digest& key, int by) { CountPlan(key, by); });
   ApplyTable(records_.chunks, changes.chunks, nothing);
   ApplyTable(records_.moves, changes.moves, nothing);
+  ApplyTable(records_.scrubs, changes.scrubs, nothing);
+}
+
+Transaction Index::Before(const Transaction& changes) const {
+  Transaction before;
+  const auto note = [](const auto& table, const auto& touched, auto& old) {
+    for (const auto& [key, unused] : touched) {
+      const auto found = table.find(key);
+      if (found == table.end()) {
+        old[key] = std::nullopt;
+      } else {
+        old[key] = found->second;
+      }
+    }
+  };
+  note(records_.models, changes.models, before.models);
+  note(records_.partitions, changes.partitions, before.partitions);
+  note(records_.holds, changes.holds, before.holds);
+  note(records_.keys, changes.keys, before.keys);
+  note(records_.uploads, changes.uploads, before.uploads);
+  note(records_.damage, changes.damage, before.damage);
+  note(records_.wishes, changes.wishes, before.wishes);
+  note(records_.limits, changes.limits, before.limits);
+  note(records_.budgets, changes.budgets, before.budgets);
+  note(records_.shares, changes.shares, before.shares);
+  note(records_.decisions, changes.decisions, before.decisions);
+  note(records_.plans, changes.plans, before.plans);
+  note(records_.chunks, changes.chunks, before.chunks);
+  note(records_.moves, changes.moves, before.moves);
+  note(records_.scrubs, changes.scrubs, before.scrubs);
+  return before;
 }
 
 uint64_t Index::References(const Digest& blob) const {
@@ -137,28 +202,43 @@ std::vector<std::string> Index::KeysOf(const PartitionId& partition, const Diges
   return keys;
 }
 
-uint64_t Index::LogicalBytes(const PartitionId& partition) const {
-  uint64_t bytes = 0;
-  for (auto it = Begin(sight_, partition); it != sight_.end() && it->first.first == partition; ++it) {
-    bytes += ReferencedSize(it->first.second).value_or(0);
-  }
-  return bytes;
+Index::Sums Index::SumsOf(const PartitionId& partition) const {
+  auto found = sums_.find(partition);
+  return found == sums_.end() ? Sums() : found->second;
 }
 
-uint64_t Index::StagedBytes(const PartitionId& partition) const {
-  uint64_t bytes = 0;
-  const auto& uploads = records_.uploads;
-  for (auto it = Begin(uploads, partition); it != uploads.end() && it->first.first == partition; ++it) {
-    bytes += it->second.size_bytes();
-  }
-  return bytes;
+std::vector<std::string> Index::Recount() const {
+  Transaction all;
+  all.models.insert(records_.models.begin(), records_.models.end());
+  all.holds.insert(records_.holds.begin(), records_.holds.end());
+  all.keys.insert(records_.keys.begin(), records_.keys.end());
+  all.uploads.insert(records_.uploads.begin(), records_.uploads.end());
+  all.plans.insert(records_.plans.begin(), records_.plans.end());
+  Index fresh;
+  fresh.Apply(all);
+  std::vector<std::string> problems;
+  const auto expect = [&](bool same, absl::string_view what) {
+    if (!same) problems.push_back(absl::StrCat("the accounting: ", what, " differ from what the records say"));
+  };
+  expect(references_ == fresh.references_, "the models of blobs");
+  expect(holders_ == fresh.holders_, "the holders of models");
+  expect(sight_ == fresh.sight_, "the blobs of partitions");
+  expect(finished_ == fresh.finished_, "the finished uploads");
+  expect(sums_ == fresh.sums_, "the sums of partitions");
+  expect(totals_ == fresh.totals_, "the sums of all");
+  return problems;
 }
 
 bool Index::InUse(const PartitionId& partition) const {
   auto holds = Begin(records_.holds, partition);
   if (holds != records_.holds.end() && holds->first.first == partition) return true;
   auto uploads = Begin(records_.uploads, partition);
-  return uploads != records_.uploads.end() && uploads->first.first == partition;
+  if (uploads != records_.uploads.end() && uploads->first.first == partition) return true;
+  const std::string cause(partition.bytes());
+  return std::any_of(records_.plans.begin(), records_.plans.end(), [&](const auto& plan) {
+    const auto& causes = plan.second.causes();
+    return std::find(causes.begin(), causes.end(), cause) != causes.end();
+  });
 }
 
 Health Index::HealthOfBlob(const Digest& blob) const {
@@ -176,11 +256,48 @@ Health Index::HealthOf(const Digest& model) const {
   return worst;
 }
 
+bool Index::HoldsModelOf(const PartitionId& partition, const record::PlanRecord& plan,
+                         const Transaction* changes) const {
+  return std::any_of(plan.models().begin(), plan.models().end(), [&](const std::string& bytes) {
+    absl::StatusOr<Digest> model = Digest::FromBytes(bytes);
+    if (!model.ok()) return false;
+    const Owned hold(partition, *model);
+    if (changes != nullptr) {
+      if (auto change = changes->holds.find(hold); change != changes->holds.end()) return change->second.has_value();
+    }
+    return records_.holds.contains(hold);
+  });
+}
+
+void Index::DropCause(const Digest& plan, const PartitionId& partition, Transaction& changes) const {
+  auto found = records_.plans.find(plan);
+  if (found == records_.plans.end()) return;
+  auto changed = changes.plans.try_emplace(plan, found->second).first;
+  if (!changed->second) return;  // goes already
+  auto& causes = *changed->second->mutable_causes();
+  auto cause = std::find(causes.begin(), causes.end(), std::string(partition.bytes()));
+  if (cause != causes.end()) causes.erase(cause);
+  if (causes.empty()) changed->second.reset();
+}
+
+void Index::DropUnheldCauses(const PartitionId& partition, Transaction& changes) const {
+  const std::string cause(partition.bytes());
+  for (const auto& [key, plan] : records_.plans) {
+    const bool causes = std::find(plan.causes().begin(), plan.causes().end(), cause) != plan.causes().end();
+    if (causes && !HoldsModelOf(partition, plan, &changes)) DropCause(key, partition, changes);
+  }
+}
+
 void Index::DropHold(const Owned& hold, Transaction& changes) const {
   for (const std::string& key : KeysOf(hold.first, hold.second))
     changes.keys[{hold.first, key}] = std::nullopt;
   changes.holds[hold] = std::nullopt;
   if (hold.first == SharedPartitionId()) changes.shares[hold.second] = std::nullopt;
+  const std::string model(hold.second.bytes());
+  for (const auto& [key, plan] : records_.plans) {
+    const bool names = std::find(plan.models().begin(), plan.models().end(), model) != plan.models().end();
+    if (names && !HoldsModelOf(hold.first, plan, &changes)) DropCause(key, hold.first, changes);
+  }
   if (Holders(hold.second) <= 1) changes.models[hold.second] = std::nullopt;
 }
 

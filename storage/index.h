@@ -41,6 +41,7 @@ struct Tables {
   std::map<Digest, Wrap<record::PlanRecord>> plans;            // by plan key
   std::map<Digest, Wrap<record::ChunksRecord>> chunks;         // by blob
   std::map<uint64_t, Wrap<record::MoveRecord>> moves;          // one, of number 0, or none
+  std::map<uint64_t, Wrap<record::ScrubRecord>> scrubs;        // one, of number 0, or none
 };
 
 // Changes that become durable and visible together.
@@ -54,8 +55,10 @@ class Index {
   void Apply(const Transaction& changes);
 
   const Tables<std::type_identity_t>& records() const { return records_; }
-  // Sets a hold's last use in memory alone. Requires: the hold exists.
-  void Touch(const Owned& hold, int64_t now_us) { records_.holds.at(hold).set_last_used_us(now_us); }
+  // What the records that `changes` touches are now: applied, it takes them back.
+  Transaction Before(const Transaction& changes) const;
+  // Replaces a hold's record in memory alone: its uses. Requires: the hold exists.
+  void SetUses(const Owned& hold, record::HoldRecord uses) { records_.holds.at(hold) = std::move(uses); }
 
   // How many models name a blob (as manifest or constant). Zero when none does.
   uint64_t References(const Digest& blob) const;
@@ -71,15 +74,32 @@ class Index {
   struct Reference {
     uint64_t size_bytes = 0;
     uint64_t models = 0;
+
+    friend bool operator==(const Reference&, const Reference&) = default;
   };
   const std::map<Digest, Reference>& references() const { return references_; }
 
   // Keys of the partition that name the model, in bytewise order.
   std::vector<std::string> KeysOf(const PartitionId& partition, const Digest& model) const;
-  // The bytes of the distinct blobs of the partition's models.
-  uint64_t LogicalBytes(const PartitionId& partition) const;
-  // Declared bytes of the partition's uploads.
-  uint64_t StagedBytes(const PartitionId& partition) const;
+  // What a partition has.
+  struct Sums {
+    uint64_t logical_bytes = 0;  // of the distinct blobs of its models
+    uint64_t staged_bytes = 0;   // of its uploads, as declared
+    uint64_t plan_bytes = 0;     // of the plans that it is a cause of
+    uint64_t models = 0;
+    uint64_t keys = 0;
+
+    friend bool operator==(const Sums&, const Sums&) = default;
+  };
+  Sums SumsOf(const PartitionId& partition) const;
+  uint64_t LogicalBytes(const PartitionId& partition) const { return SumsOf(partition).logical_bytes; }
+  uint64_t StagedBytes(const PartitionId& partition) const { return SumsOf(partition).staged_bytes; }
+  // What all partitions together take: blobs that models name, each once; uploads as declared; plans.
+  uint64_t referenced_bytes() const { return totals_.logical_bytes; }
+  uint64_t staged_bytes() const { return totals_.staged_bytes; }
+  uint64_t plan_bytes() const { return totals_.plan_bytes; }
+  // Counts everything anew from the records and tells what the counters say otherwise, one sentence each.
+  std::vector<std::string> Recount() const;
   // Whether anything but its own record names the partition.
   bool InUse(const PartitionId& partition) const;
   // The worst health among the model's blobs; kDamaged without a record.
@@ -87,8 +107,18 @@ class Index {
   Health HealthOfBlob(const Digest& blob) const;
 
   // Adds to `changes` what takes a partition's hold on a model away: the hold, its keys, and the model itself
-  // when nobody else holds it. A hold of kSharedPartition takes the share along.
+  // when nobody else holds it. A hold of kSharedPartition takes the share along. The partition is no cause any
+  // more of plans of which it then holds no model.
   void DropHold(const Owned& hold, Transaction& changes) const;
+  // Adds to `changes` that the partition is no cause of a plan any more, and the plan's removal when it was the
+  // last one. Nothing when it is none.
+  void DropCause(const Digest& plan, const PartitionId& partition, Transaction& changes) const;
+  // DropCause() for all plans of which the partition holds no model once `changes` are done: what it compiled
+  // and never stored, too.
+  void DropUnheldCauses(const PartitionId& partition, Transaction& changes) const;
+  // Whether the partition holds one of a plan's models. `changes`, when given, count as done.
+  bool HoldsModelOf(const PartitionId& partition, const record::PlanRecord& plan,
+                    const Transaction* changes = nullptr) const;
   // Adds to `changes` what takes a key away: the key, and the hold when that was all that kept it.
   void DropKey(const PartitionId& partition, const std::string& key, Transaction& changes) const;
 
@@ -98,12 +128,19 @@ class Index {
   void CountSight(const Owned& hold, int by);
   void CountHold(const Owned& hold, int by);
   void CountUpload(const Owned& upload, int by);
+  void CountKey(const std::pair<PartitionId, std::string>& key, int by);
+  void CountPlan(const Digest& key, int by);
+  // Changes a partition's sums by `change`, which gets them; forgets sums that are all zero.
+  template <typename Change>
+  void ChangeSums(const PartitionId& partition, Change change);
 
   Tables<std::type_identity_t> records_;
   std::map<Digest, Reference> references_;
   std::map<Digest, uint64_t> holders_;
   std::map<Owned, uint64_t> sight_;
   std::map<Digest, uint64_t> finished_;
+  std::map<PartitionId, Sums> sums_;
+  Sums totals_;  // logical_bytes: of references_
 };
 
 // The distinct blobs that a model record names: the manifest first, then constants.

@@ -6,9 +6,12 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "storage/integrity.h"
 #include "storage/ledger.h"
+#include "storage/plan_store.h"
 #include "storage/recovery.h"
 #include "storage/rocksdb_catalogue.h"
+#include "storage/space.h"
 #include "storage/store_core.h"
 #include "storage/text_rules.h"
 
@@ -41,8 +44,14 @@ absl::StatusOr<std::unique_ptr<StoreCore>> MakeCore(const StoreOptions& options,
                                                     std::shared_ptr<FileSystem> cache,
                                                     std::shared_ptr<Catalogue> catalogue, const Clock& clock,
                                                     std::vector<StoreCore::FolderLock> locks) {
+  FileSystem& state = *locks.front().folder;
   auto core =
       std::make_unique<StoreCore>(options, std::move(locks), std::move(cache), std::move(catalogue), clock);
+  // Plans are best effort: without a secret the store works without them.
+  if (absl::StatusOr<PlanSecret> secret = LoadPlanSecret(state); secret.ok()) {
+    core->plan_secret = std::move(secret->bytes);
+    core->plan_secret_is_fresh = secret->fresh;
+  }
   MODELD_RETURN_IF_ERROR(Recover(*core));
   return core;
 }
@@ -89,6 +98,26 @@ void PointKey(StoreCore& core, const PartitionId& partition, const std::string& 
   changes.keys[{partition, key}] = record;
 }
 
+// RESOURCE_EXHAUSTED: the partition would have more models, or more keys, than one may have. Unset `model`: only
+// a key comes.
+absl::Status CheckCounts(const StoreCore& core, const PartitionId& partition, const std::optional<Digest>& model,
+                         const std::optional<std::string>& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(core.mu) {
+  const Index::Sums sums = core.index.SumsOf(partition);
+  const auto& records = core.index.records();
+  const auto full = [](absl::string_view things, uint64_t limit) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(things, ": the partition has ", limit, " already, the limit"));
+  };
+  if (model && !records.holds.contains({partition, *model}) &&
+      sums.models >= core.options.max_models_per_partition) {
+    return full("models", core.options.max_models_per_partition);
+  }
+  if (key && !records.keys.contains({partition, *key}) && sums.keys >= core.options.max_keys_per_partition) {
+    return full("keys", core.options.max_keys_per_partition);
+  }
+  return absl::OkStatus();
+}
+
 // The hold as it is to be after a store.
 record::HoldRecord MakeHold(StoreCore& core, const Owned& id, const StoreRequest& request)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(core.mu) {
@@ -109,10 +138,23 @@ record::HoldRecord MakeHold(StoreCore& core, const Owned& id, const StoreRequest
 }  // namespace
 
 ModelStore::ModelStore(std::unique_ptr<StoreCore> core)
-    : core_(std::move(core)), ledger_(std::make_unique<Ledger>(*core_)) {}
+    : core_(std::move(core)),
+      ledger_(std::make_unique<Ledger>(*core_)),
+      space_(std::make_unique<Space>(*core_)),
+      plans_(std::make_unique<PlanStore>(*core_)),
+      integrity_(std::make_unique<Integrity>(*core_)) {}
 ModelStore::~ModelStore() = default;
 Ledger& ModelStore::ledger() {
   return *ledger_;
+}
+Space& ModelStore::space() {
+  return *space_;
+}
+Integrity& ModelStore::integrity() {
+  return *integrity_;
+}
+PlanStore& ModelStore::plans() {
+  return *plans_;
 }
 const RecoveryReport& ModelStore::recovery() const {
   return core_->recovery;
@@ -156,11 +198,16 @@ absl::StatusOr<Digest> ModelStore::StoreModel(const Partition& partition, const 
         BlobName(missing[0].digest), " and ", missing.size() - 1, " more: their bytes must be sent first"));
   }
   Digest model_id = Digest::Of(request.manifest);
+  Owned id(Digest::Of(absl::string_view(partition)), model_id);
+  {
+    absl::MutexLock lock(&core_->mu);
+    MODELD_RETURN_IF_ERROR(CheckCounts(*core_, id.first, model_id, request.key));
+  }
   Region manifest(std::as_bytes(std::span(request.manifest.data(), request.manifest.size())), nullptr);
   MODELD_RETURN_IF_ERROR(PutBlob(partition, {model_id, manifest.size()}, manifest, lease));
 
-  Owned id(Digest::Of(absl::string_view(partition)), model_id);
   absl::MutexLock lock(&core_->mu);
+  MODELD_RETURN_IF_ERROR(CheckCounts(*core_, id.first, model_id, request.key));
   Transaction changes;
   record::ModelRecord model = MakeModelRecord(manifest.size(), constants, core_->NowMicros());
   auto old = core_->index.records().models.find(model_id);
@@ -172,6 +219,12 @@ absl::StatusOr<Digest> ModelStore::StoreModel(const Partition& partition, const 
   }
   core_->AddPartition(partition, id.first, changes);
   if (request.key) PointKey(*core_, id.first, *request.key, model_id, changes);
+  if (!core_->index.records().holds.contains(id)) {
+    core_->AddDecision(model_id, partition, "stored",
+                       absl::StrCat("stored with ", model.constants_size(), " constants",
+                                    request.key ? " under a key" : ""),
+                       changes);
+  }
   changes.holds[id] = MakeHold(*core_, id, request);
   for (const BlobRef& blob : BlobsOf(model_id, model)) {
     auto upload = core_->index.records().uploads.find({id.first, blob.digest});
@@ -190,6 +243,15 @@ absl::StatusOr<StoredModel> ModelStore::GetModel(const Partition& partition, con
 }
 
 absl::StatusOr<Region> ModelStore::MapBlob(const Partition& partition, const Digest& digest, Lease& lease) {
+  return MapSeen(partition, digest, lease, /*trust=*/false);
+}
+
+absl::StatusOr<Region> ModelStore::MapTrusted(const Partition& partition, const Digest& digest, Lease& lease) {
+  return MapSeen(partition, digest, lease, /*trust=*/true);
+}
+
+absl::StatusOr<Region> ModelStore::MapSeen(const Partition& partition, const Digest& digest, Lease& lease,
+                                           bool trust) {
   MODELD_RETURN_IF_ERROR(CheckPartition(partition));
   PartitionId id = Digest::Of(absl::string_view(partition));
   BlobRef blob{digest, 0};
@@ -204,18 +266,21 @@ absl::StatusOr<Region> ModelStore::MapBlob(const Partition& partition, const Dig
     blob.size_bytes = *size;
     core_->Hold(lease, id, blob);
   }
-  return core_->Map(blob);
+  return core_->Map(blob, trust);
 }
 
 absl::StatusOr<bool> ModelStore::DeleteModel(const Partition& partition, const Digest& model_id) {
   MODELD_RETURN_IF_ERROR(CheckPartition(partition));
   Owned id(Digest::Of(absl::string_view(partition)), model_id);
   absl::MutexLock lock(&core_->mu);
-  if (!core_->index.records().holds.contains(id)) return false;
+  const bool held = core_->index.records().holds.contains(id);
   Transaction changes;
-  core_->index.DropHold(id, changes);
+  if (held) {
+    core_->index.DropHold(id, changes);
+    core_->AddDecision(model_id, partition, "deleted", "deleted by its id", changes);
+  }
   MODELD_RETURN_IF_ERROR(Annotate(core_->Commit(changes, Durability::kSynced), ModelName(model_id)));
-  return true;
+  return held;
 }
 
 absl::Status ModelStore::SaveKey(const Partition& partition, absl::string_view key, const Digest& model_id) {
@@ -226,6 +291,7 @@ absl::Status ModelStore::SaveKey(const Partition& partition, absl::string_view k
   bool usable = core_->index.records().holds.contains({id, model_id}) &&
                 core_->index.HealthOf(model_id) != Health::kMissing;
   if (!usable) return NoSuchModel();
+  MODELD_RETURN_IF_ERROR(CheckCounts(*core_, id, std::nullopt, std::string(key)));
   Transaction changes;
   PointKey(*core_, id, std::string(key), model_id, changes);
   return core_->Commit(changes, Durability::kSynced);
@@ -259,11 +325,14 @@ absl::StatusOr<bool> ModelStore::DeleteKey(const Partition& partition, absl::str
   MODELD_RETURN_IF_ERROR(CheckKey(key));
   PartitionId id = Digest::Of(absl::string_view(partition));
   absl::MutexLock lock(&core_->mu);
-  if (!core_->index.records().keys.contains({id, std::string(key)})) return false;
+  const bool named = core_->index.records().keys.contains({id, std::string(key)});
   Transaction changes;
-  core_->index.DropKey(id, std::string(key), changes);
+  if (named) core_->index.DropKey(id, std::string(key), changes);
+  for (const auto& [hold, gone] : changes.holds) {
+    core_->AddDecision(hold.second, partition, "deleted", "its last key was deleted", changes);
+  }
   MODELD_RETURN_IF_ERROR(core_->Commit(changes, Durability::kSynced));
-  return true;
+  return named;
 }
 
 }  // namespace modeld::storage

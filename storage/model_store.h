@@ -23,8 +23,11 @@
 namespace modeld::storage {
 
 class Catalogue;
+class Integrity;
 class Ledger;
 class ModelStore;
+class PlanStore;
+class Space;
 class StoreCore;
 
 // What a session holds: the blobs that it presented, fetched or mapped, each for the partition in whose name
@@ -46,8 +49,9 @@ class Lease {
 };
 
 // One blob on its way in, owned by one partition. Destroying it keeps what has arrived: the next OpenUpload()
-// of that partition and blob goes on from there, also after a restart. Not thread-safe. Must be destroyed
-// before its lease and its store.
+// of that partition and blob goes on from there, also after a restart. A blob that the partition sees and that
+// was found damaged begins with those of its chunks that are right. Not thread-safe. Must be destroyed before
+// its lease and its store.
 class Upload {
  public:
   // Makes what has arrived durable (fsync), unless Commit() has succeeded.
@@ -56,16 +60,20 @@ class Upload {
   Upload& operator=(const Upload&) = delete;
 
   const BlobRef& ref() const;
-  // Bytes that have arrived: where the next Append() goes on.
+  // How many bytes are here; they need not be the first ones.
   uint64_t committed_bytes() const;
+  // What is still to come, in order: the next Append() goes on at the beginning of the first range. Empty when
+  // all is here.
+  std::vector<ByteRange> missing() const;
 
-  // Takes the next bytes; `offset` must equal committed_bytes(). Bytes sent before are never taken again: a
-  // client that does not know what arrived asks committed_bytes(). On error nothing is taken, and the upload
-  // goes on from committed_bytes(), which a failed sync may have put back. Every 16 MiB are made durable on
-  // the way. An upload of a blob that the partition has got meanwhile has all its bytes from the start.
-  // OUT_OF_RANGE: another offset, or more bytes than the blob has. RESOURCE_EXHAUSTED: the disk is full.
-  // FAILED_PRECONDITION: the cache folder is read-only, or the upload has ended. UNAVAILABLE: the disk
-  // failed.
+  // Takes the next bytes; `offset` must be where missing() begins, and they must not reach past that range.
+  // Bytes sent before are never taken again: a client that does not know what arrived asks missing(). On error
+  // the upload goes on from missing(), which a failed sync or a wrong chunk may have put back. Every 16 MiB
+  // are made durable on the way. An upload of a blob that the partition has got meanwhile has all its bytes
+  // from the start. OUT_OF_RANGE: another offset, or more bytes than the range has. DATA_LOSS: these bytes
+  // fill a chunk and do not hash to its digest; the chunk is dropped and comes anew. RESOURCE_EXHAUSTED: the
+  // disk is full. FAILED_PRECONDITION: the cache folder is read-only, or the upload has ended. UNAVAILABLE:
+  // the disk failed.
   absl::Status Append(uint64_t offset, absl::string_view bytes);
 
   // Ends the upload: verifies the digest and makes the blob visible to the partition through the lease. Takes
@@ -122,16 +130,25 @@ class ModelStore {
   absl::StatusOr<std::vector<BlobRef>> FindMissing(const Partition& partition, std::span<const BlobRef> refs,
                                                    Lease& lease);
 
-  // Starts or resumes an upload; see Upload::committed_bytes(). An upload that was begun with another size
-  // starts anew. ABORTED: this partition is sending this blob in another open upload; retry when that has
-  // ended. RESOURCE_EXHAUSTED: the disk's floor or the partition's staging limit would be passed.
+  // Starts or resumes an upload; see Upload::missing(). An upload that was begun with another size starts
+  // anew. `chunks`: digests of the blob's chunks (StoreOptions::digest_chunk_bytes), or none; with them, each
+  // chunk is verified as it fills. They are no name: the whole digest decides. ABORTED: this partition is
+  // sending this blob in another open upload; retry when that has ended. INVALID_ARGUMENT: as many chunks as
+  // given do not make the blob's size. RESOURCE_EXHAUSTED: the disk's floor or the partition's staging limit
+  // would be passed.
   absl::StatusOr<std::unique_ptr<Upload>> OpenUpload(const Partition& partition, const BlobRef& ref,
-                                                     Lease& lease);
+                                                     Lease& lease, std::span<const Digest> chunks = {});
 
   // A whole upload from memory that never changes (a sealed memfd, a buffer of our own). May overlap an
   // upload of the same blob. INVALID_ARGUMENT: `bytes` has another size. DATA_LOSS: it does not hash to the
   // digest.
   absl::Status PutBlob(const Partition& partition, const BlobRef& ref, const Region& bytes, Lease& lease);
+
+  // Makes `to` hold for a partition what `from` holds of `refs`.
+  void HoldToo(const Partition& partition, std::span<const BlobRef> refs, const Lease& from, Lease& to);
+  // Makes a lease let go of `refs` for a partition; of others it keeps what it holds. For blobs that a model of the
+  // partition, or another lease, keeps from now on.
+  void LetGo(const Partition& partition, std::span<const BlobRef> refs, Lease& lease);
 
   // --- Models ---
 
@@ -142,7 +159,7 @@ class ModelStore {
   // its rules.
   absl::StatusOr<Digest> StoreModel(const Partition& partition, const StoreRequest& request, Lease& lease);
 
-  // Finds a model of the partition and makes `lease` hold all of its blobs. Counts as a use.
+  // Finds a model of the partition and makes `lease` hold all of its blobs. No use by itself: see Space::Use().
   // NOT_FOUND, always with the same message: the partition has no such model, or its files have gone.
   // DATA_LOSS: a blob or record of it is damaged, or a file was found missing just now.
   absl::StatusOr<StoredModel> GetModel(const Partition& partition, const Digest& model_id, Lease& lease);
@@ -153,6 +170,9 @@ class ModelStore {
   // DATA_LOSS: wrong bytes (the file goes to quarantine) or a missing file; the partition repairs it by
   // sending the bytes again.
   absl::StatusOr<Region> MapBlob(const Partition& partition, const Digest& digest, Lease& lease);
+  // MapBlob() that never hashes: the file's size alone is checked, and the bytes are believed to be those that were
+  // verified when they were stored. For a compiled plan's constants, on whose path no weight is read twice.
+  absl::StatusOr<Region> MapTrusted(const Partition& partition, const Digest& digest, Lease& lease);
 
   // Forgets the partition's hold on a model with all keys that name it. Returns whether there was one. Bytes
   // that nothing needs any more go at the next Collect().
@@ -179,6 +199,11 @@ class ModelStore {
   std::vector<ModelInfo> ListModels(const std::optional<Partition>& partition = std::nullopt) const;
   // All uploads and presented blobs that no stored model of their partition names.
   std::vector<StagedInfo> ListStaged() const;
+  // Files set aside, by digest. Errors of reading their folder.
+  absl::StatusOr<std::vector<QuarantinedInfo>> ListQuarantined() const;
+  // Bytes that the disk would get back, now or when their last user is done, if all these holds went at once.
+  // Duplicates and holds that are not there count for nothing.
+  uint64_t FreedBy(std::span<const HoldName> holds) const;
   // Sums; reads the disk's free space. Zero free_bytes when that cannot be told.
   StoreUsage Usage() const;
   // Forgets a partition: models, keys, uploads that no session has open. Returns whether it was there.
@@ -201,6 +226,12 @@ class ModelStore {
 
   // Budgets and shares.
   Ledger& ledger();
+  // Room, quotas, eviction, the user's wishes, what fills the disk.
+  Space& space();
+  // Compiled plans.
+  PlanStore& plans();
+  // Checks, repairs, progress of uploads, moving the cache folder.
+  Integrity& integrity();
 
   // --- Upkeep ---
 
@@ -211,10 +242,14 @@ class ModelStore {
 
  private:
   explicit ModelStore(std::unique_ptr<StoreCore> core);
+  absl::StatusOr<Region> MapSeen(const Partition& partition, const Digest& digest, Lease& lease, bool trust);
 
   std::unique_ptr<StoreCore> core_;
   // They refer to core_.
   std::unique_ptr<Ledger> ledger_;
+  std::unique_ptr<Space> space_;
+  std::unique_ptr<PlanStore> plans_;
+  std::unique_ptr<Integrity> integrity_;
 };
 
 }  // namespace modeld::storage

@@ -2,6 +2,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "storage/space.h"
 #include "storage/test_store.h"
 
 namespace modeld::storage {
@@ -297,11 +298,17 @@ TEST_CASE("a second store on the same folders is refused") {
   CHECK(second.status().message() == "the state folder: another modeld uses it");
 }
 
-TEST_CASE("last use survives a clean restart") {
+TEST_CASE("last use survives a clean restart, and reading a model alone is none") {
   TestStore store;
   REQUIRE(StoreWhole(*store, kApp, kA).ok());
+  const absl::Time stored = store.clock.Now();
   store.clock.Advance(absl::Hours(5));
   REQUIRE(ReadWhole(*store, kApp, kA).ok());
+  CHECK(store->ListModels()[0].last_used == stored);
+  const auto value = [&](const UseFigures&, double, uint64_t) {
+    return UseFigures{1, 2, absl::Seconds(3), store.clock.Now()};
+  };
+  CHECK(store->space().Use(kApp, kA.id(), value));
   CHECK(store->ListModels()[0].last_used == store.clock.Now());
   store.Start();
   CHECK(store->ListModels()[0].last_used == store.clock.Now());

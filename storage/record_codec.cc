@@ -13,7 +13,7 @@ namespace {
 // The first byte of a key tells the table.
 constexpr char kSchema = 'S', kModel = 'M', kPartition = 'P', kHold = 'H', kKey = 'K', kUpload = 'U',
                kDamage = 'D', kWish = 'W', kLimits = 'Q', kBudget = 'B', kShare = 'G', kDecision = 'N',
-               kPlan = 'X', kChunks = 'C', kMove = 'V';
+               kPlan = 'X', kChunks = 'C', kMove = 'V', kScrub = 'Y';
 
 std::string KeyBytes(const Digest& id) {
   return std::string(id.bytes());
@@ -83,6 +83,9 @@ bool IsSound(const record::PlanRecord& plan) {
 }
 bool IsSound(const record::ChunksRecord& chunks) {
   return chunks.chunk_bytes() > 0 && chunks.digests().size() % Digest::kSize == 0;
+}
+bool IsSound(const record::ScrubRecord& scrub) {
+  return scrub.next_blob().empty() || scrub.next_blob().size() == Digest::kSize;
 }
 bool IsSound(const record::ShareRecord& share) {
   return !share.has_commonness() || (share.commonness() > 0 && share.commonness() <= 1);
@@ -154,6 +157,8 @@ bool DecodeRecord(absl::string_view key, absl::string_view value, Transaction& t
       return DecodeInto(rest, value, tables.chunks);
     case kMove:
       return DecodeInto(rest, value, tables.moves);
+    case kScrub:
+      return DecodeInto(rest, value, tables.scrubs);
     default:
       return false;
   }
@@ -200,6 +205,7 @@ std::vector<CatalogueChange> Encode(const Transaction& changes) {
   EncodeTable(kPlan, changes.plans, batch);
   EncodeTable(kChunks, changes.chunks, batch);
   EncodeTable(kMove, changes.moves, batch);
+  EncodeTable(kScrub, changes.scrubs, batch);
   return batch;
 }
 

@@ -28,7 +28,9 @@ StoreCore::StoreCore(const StoreOptions& store_options, std::vector<FolderLock> 
       options(store_options),
       clock(clock_in),
       catalogue(std::move(catalogue_in)),
-      files(std::move(cache)) {}
+      files(std::move(cache)),
+      plan_files(files),
+      bounds(store_options.bounds) {}
 
 StoreCore::~StoreCore() {
   absl::MutexLock lock(&mu);
@@ -37,9 +39,16 @@ StoreCore::~StoreCore() {
 }
 
 absl::Status StoreCore::Commit(const Transaction& changes, Durability durability) {
-  std::vector<CatalogueChange> batch = Encode(changes);
+  std::vector<CatalogueChange> batch;
+  for (const auto& [key, value] : doubtful) batch.push_back({key, value});
+  for (CatalogueChange& change : Encode(changes)) batch.push_back(std::move(change));
   if (batch.empty()) return absl::OkStatus();
-  MODELD_RETURN_IF_ERROR(catalogue->Commit(batch, durability));
+  if (absl::Status committed = catalogue->Commit(batch, durability); !committed.ok()) {
+    for (CatalogueChange& change : Encode(index.Before(changes)))
+      doubtful[change.key] = std::move(change.value);
+    return committed;
+  }
+  doubtful.clear();
   for (const auto& [id, model] : changes.models) {
     if (model) continue;
     auto old = index.records().models.find(id);
@@ -49,8 +58,18 @@ absl::Status StoreCore::Commit(const Transaction& changes, Durability durability
   for (const auto& [id, upload] : changes.uploads) {
     if (!upload) candidates.insert(id.second);
   }
+  for (const auto& [key, plan] : changes.plans) {
+    if (!plan) plan_candidates.insert(key);
+  }
   for (const auto& [id, hold] : changes.holds) unflushed_uses.erase(id);
   index.Apply(changes);
+  std::set<PartitionId> changed;
+  for (const auto& [id, hold] : changes.holds) changed.insert(id.first);
+  const auto counts = [&](const Owned& id) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return index.records().uploads.contains(id) || index.Sees(id.first, id.second);
+  };
+  for (const PartitionId& id : changed) promises.Recount(id, counts);
+  for (const auto& [id, upload] : changes.uploads) promises.SetCounted(id, counts(id));
   return absl::OkStatus();
 }
 
@@ -88,9 +107,15 @@ void StoreCore::Hold(Lease& lease, const PartitionId& partition, const BlobRef& 
   if (leases[&lease].emplace(Owned(partition, blob.digest), blob.size_bytes).second) ++pins[blob.digest];
 }
 
+void StoreCore::LetGo(Lease& lease, const Owned& blob) {
+  auto held = leases.find(&lease);
+  if (held != leases.end() && held->second.erase(blob) > 0) Unpin(blob.second);
+}
+
 void StoreCore::Release(const Lease& lease) {
   absl::MutexLock lock(&mu);
   auto held = leases.find(&lease);
+  promises.Release(&lease);
   if (held == leases.end()) return;
   Transaction changes;
   for (const auto& [owned, size] : held->second) {
@@ -126,8 +151,6 @@ absl::StatusOr<StoredModel> StoreCore::OpenModel(const Owned& hold, const Partit
     }
     blobs = BlobsOf(hold.second, index.records().models.at(hold.second));
     for (const BlobRef& blob : blobs) Hold(lease, reader, blob);
-    index.Touch(hold, NowMicros());
-    unflushed_uses.insert(hold);
   }
   for (const BlobRef& blob : blobs) MODELD_RETURN_IF_ERROR(Annotate(CheckPresent(blob), name));
   absl::StatusOr<Region> manifest = Map(blobs[0]);
@@ -168,23 +191,30 @@ absl::Status StoreCore::MarkGood(const Digest& blob) {
   return Commit(repaired, Durability::kLazy);
 }
 
-absl::Status StoreCore::MarkBad(const Digest& blob, const absl::Status& error) {
+absl::Status StoreCore::MarkBad(const BlobRef& blob, const absl::Status& error) {
   bool wrong_bytes = absl::IsDataLoss(error);
-  // When even removing fails, the mark alone keeps the bytes from being used.
-  if (wrong_bytes) files.Quarantine(blob).IgnoreError();
+  std::string right;
+  if (wrong_bytes) {
+    // Where it cannot be moved it stays: the mark alone keeps its bytes from being used.
+    const bool moved = files.Quarantine(blob.digest).ok();
+    right = RightBits(blob, moved ? BlobFiles::QuarantinePath(blob.digest) : BlobFiles::BlobPath(blob.digest));
+  }
   absl::MutexLock lock(&mu);
-  verified.erase(blob);
-  mappings.erase(blob);
+  verified.erase(blob.digest);
+  mappings.erase(blob.digest);
   record::DamageRecord damage;
+  auto known = index.records().damage.find(blob.digest);
   // A file that went to quarantine is missed afterwards; the blob is damaged all the same.
-  damage.set_wrong_bytes(wrong_bytes || index.HealthOfBlob(blob) == Health::kDamaged);
+  if (!wrong_bytes && known != index.records().damage.end()) damage = known->second;
+  damage.set_wrong_bytes(wrong_bytes || damage.wrong_bytes());
   damage.set_found_us(NowMicros());
+  if (wrong_bytes) damage.set_right_chunks(right);
   Transaction changes;
-  changes.damage[blob] = damage;
+  changes.damage[blob.digest] = damage;
   // When the mark cannot be written, the next look finds the same again.
   Commit(changes, Durability::kSynced).IgnoreError();
   if (wrong_bytes) return error;
-  return absl::DataLossError(absl::StrCat(BlobName(blob), ": its file is missing"));
+  return absl::DataLossError(absl::StrCat(BlobName(blob.digest), ": its file is missing"));
 }
 
 absl::Status StoreCore::CheckPresent(const BlobRef& blob) {
@@ -192,37 +222,39 @@ absl::Status StoreCore::CheckPresent(const BlobRef& blob) {
   if (!IsBadFile(size)) return size;
   DigestLocks::Guard guard(digest_locks, blob.digest);
   size = files.CheckSize(blob);  // an upload may have repaired it meanwhile
-  return IsBadFile(size) ? MarkBad(blob.digest, size) : size;
+  return IsBadFile(size) ? MarkBad(blob, size) : size;
 }
 
 absl::Status StoreCore::Verify(const BlobRef& blob) {
   DigestLocks::Guard guard(digest_locks, blob.digest);
-  absl::Status checked = files.CheckDigest(blob);
-  if (IsBadFile(checked)) return MarkBad(blob.digest, checked);
+  absl::Status checked = CheckWhole(blob);
+  if (IsBadFile(checked)) return MarkBad(blob, checked);
   MODELD_RETURN_IF_ERROR(checked);
   absl::MutexLock lock(&mu);
   return MarkGood(blob.digest);
 }
 
-absl::StatusOr<Region> StoreCore::Map(const BlobRef& blob) {
+absl::StatusOr<Region> StoreCore::Map(const BlobRef& blob, bool trust) {
   DigestLocks::Guard guard(digest_locks, blob.digest);
+  std::optional<Region> shared;
   bool known_good;
   {
     absl::MutexLock lock(&mu);
     auto mapping = mappings.find(blob.digest);
     if (mapping != mappings.end()) {
       if (std::shared_ptr<const void> owner = mapping->second.owner.lock()) {
-        return Region(mapping->second.bytes, std::move(owner));
+        shared = Region(mapping->second.bytes, std::move(owner));
       }
     }
     known_good = verified.contains(blob.digest);
   }
-  absl::Status checked = known_good ? files.CheckSize(blob) : files.CheckDigest(blob);
-  absl::StatusOr<Region> region = checked.ok() ? files.Map(blob) : checked;
-  if (IsBadFile(region.status())) return MarkBad(blob.digest, region.status());
+  if (shared && (known_good || trust)) return *shared;
+  absl::Status checked = known_good || trust ? files.CheckSize(blob) : CheckWhole(blob);
+  absl::StatusOr<Region> region = !checked.ok() ? checked : shared ? *shared : files.Map(blob);
+  if (IsBadFile(region.status())) return MarkBad(blob, region.status());
   MODELD_RETURN_IF_ERROR(region.status());
   absl::MutexLock lock(&mu);
-  verified.insert(blob.digest);
+  if (!trust) verified.insert(blob.digest);
   mappings[blob.digest] = {region->owner(), region->bytes()};
   return region;
 }
@@ -231,17 +263,6 @@ bool StoreCore::IsGarbage(const Digest& blob) {
   if (index.References(blob) > 0 || index.HasFinishedUpload(blob) || pins.contains(blob)) return false;
   auto mapping = mappings.find(blob);
   return mapping == mappings.end() || mapping->second.owner.expired();
-}
-
-absl::Status StoreCore::CheckFloor(const Digest& blob, uint64_t bytes) const {
-  absl::StatusOr<uint64_t> free_bytes = files.cache().FreeBytes();
-  // A folder that was wiped is made again by the upload itself.
-  if (absl::IsNotFound(free_bytes.status())) return absl::OkStatus();
-  MODELD_RETURN_IF_ERROR(free_bytes.status());
-  std::optional<uint64_t> wanted = CheckedAdd(bytes, options.min_free_bytes);
-  if (wanted && *wanted <= *free_bytes) return absl::OkStatus();
-  return absl::ResourceExhaustedError(
-      absl::StrCat(BlobName(blob), ": the disk's free space does not allow ", bytes, " bytes more"));
 }
 
 absl::Status StoreCore::CheckStagingLimit(const PartitionId& partition, const BlobRef& blob) {

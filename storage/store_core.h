@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -20,11 +21,14 @@
 #include "storage/catalogue.h"
 #include "storage/digest_locks.h"
 #include "storage/index.h"
+#include "storage/plan_files.h"
+#include "storage/promises.h"
 #include "storage/store_types.h"
 
 namespace modeld::storage {
 
 class Lease;
+class Reservation;
 
 // The answer to everything that a partition does not have, whatever the reason.
 absl::Status NoSuchModel();
@@ -45,8 +49,9 @@ class StoreCore {
 
   // --- Records ---
 
-  // Makes `changes` durable, then visible; on error neither is certain to be durable and nothing is visible.
-  // Blobs that lose their last model become candidates.
+  // Makes `changes` durable, then visible; on error nothing is visible, and whether the disk has them is not known:
+  // the next commit takes them back. So a call that finds nothing to do commits nothing, durably, before it says so:
+  // else a crash could bring back what it said is not there. Blobs that lose their last model become candidates.
   absl::Status Commit(const Transaction& changes, Durability durability) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   // Adds the partition's record to `changes` unless there is one.
   void AddPartition(const Partition& partition, const PartitionId& id, Transaction& changes)
@@ -61,9 +66,14 @@ class StoreCore {
   // not.
   std::optional<uint64_t> SeenSize(const PartitionId& partition, const Digest& blob, const Lease& lease) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // See ModelStore::FindMissing().
+  absl::StatusOr<std::vector<BlobRef>> FindMissing(const PartitionId& partition, std::span<const BlobRef> refs,
+                                                   Lease& lease) ABSL_LOCKS_EXCLUDED(mu);
   // Makes the lease hold a blob for a partition.
   void Hold(Lease& lease, const PartitionId& partition, const BlobRef& blob)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // Makes the lease let go of one blob for a partition.
+  void LetGo(Lease& lease, const Owned& blob) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   // Forgets what a lease holds. Its finished uploads age from now on.
   void Release(const Lease& lease) ABSL_LOCKS_EXCLUDED(mu);
 
@@ -92,15 +102,52 @@ class StoreCore {
   absl::Status Place(const BlobRef& blob, const std::string& name) ABSL_LOCKS_EXCLUDED(mu);
   // Checks that the blob's file is there with its size. Marks the blob when not: DATA_LOSS.
   absl::Status CheckPresent(const BlobRef& blob) ABSL_LOCKS_EXCLUDED(mu);
-  // Reads and hashes the blob's file. Marks and quarantines it when it is wrong: DATA_LOSS.
+  // Reads and hashes the blob's file. Marks it and moves it to quarantine when it is wrong or cannot be read:
+  // DATA_LOSS.
   absl::Status Verify(const BlobRef& blob) ABSL_LOCKS_EXCLUDED(mu);
-  // The shared mapping of a blob; verifies it the first time in this process. DATA_LOSS as Verify().
-  // Requires: a pin of any kind.
-  absl::StatusOr<Region> Map(const BlobRef& blob) ABSL_LOCKS_EXCLUDED(mu);
+  // The shared mapping of a blob; verifies it the first time in this process, unless it is to be trusted by its
+  // size. DATA_LOSS as Verify(). Requires: a pin of any kind.
+  absl::StatusOr<Region> Map(const BlobRef& blob, bool trust = false) ABSL_LOCKS_EXCLUDED(mu);
+  // Adds the digests of a blob's chunks to `changes` unless they are known, or it has but one.
+  void NoteChunks(const BlobRef& blob, std::span<const Digest> sums, Transaction& changes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // DamageRecord::right_chunks of the damaged blob that now lies at `path`; reads it.
+  std::string RightBits(const BlobRef& blob, const std::string& path) ABSL_LOCKS_EXCLUDED(mu);
   // Whether nothing keeps the blob's file.
   bool IsGarbage(const Digest& blob) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
-  // RESOURCE_EXHAUSTED when `bytes` more would pass the disk's floor.
-  absl::Status CheckFloor(const Digest& blob, uint64_t bytes) const;
+  // --- Space (space_core.cc) ---
+
+  // Promises `holder` room for all of `refs`, which the partition lacks, or none; see Space::Reserve().
+  // RESOURCE_EXHAUSTED with a Shortage.
+  absl::Status Promise(const PartitionId& partition, std::span<const BlobRef> refs, const void* holder)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // Whether the limit allows `counted` bytes more and the disk's floor `unwritten` ones. RESOURCE_EXHAUSTED with a
+  // Shortage; its message begins with `name`.
+  absl::Status CheckDisk(absl::string_view name, uint64_t counted, uint64_t unwritten)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // Promise() for one blob that the holder writes now; room of its own where another writes the same blob. Ends
+  // with promises.Release() or Fulfil().
+  absl::Status BeginWriting(const PartitionId& partition, const BlobRef& ref, const void* holder)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // What the limit counts: blobs that models name, uploads as declared, plans, and promises beside these.
+  uint64_t UsedBytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // Adds to `changes` what takes a partition from a plan's causes, and the plan with the last one. False: it was
+  // none.
+  bool DropPlanCause(const PartitionId& partition, const Digest& plan_key, Transaction& changes) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // See Space::ReserveFile().
+  absl::StatusOr<std::unique_ptr<Reservation>> ReserveFile(absl::string_view name, uint64_t bytes)
+      ABSL_LOCKS_EXCLUDED(mu);
+  // The quota in force for a partition.
+  uint64_t QuotaOf(const PartitionId& partition) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // Blobs that only the partition's leases keep: of no model, upload or promise of it.
+  uint64_t LeasedBytes(const PartitionId& partition) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // Adds a decision of now to `changes`, and the removal of those that it pushes out.
+  void AddDecision(const Digest& model, absl::string_view partition, absl::string_view what,
+                   absl::string_view text, Transaction& changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // The name of a partition; made up from its hash when its record cannot be read.
+  Partition NameOf(const PartitionId& id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+
   // RESOURCE_EXHAUSTED when an upload of `blob` would pass the partition's staging limit.
   absl::Status CheckStagingLimit(const PartitionId& partition, const BlobRef& blob)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
@@ -117,13 +164,20 @@ class StoreCore {
   const Clock& clock;
   const std::shared_ptr<Catalogue> catalogue;
   BlobFiles files;
+  PlanFiles plan_files;
   DigestLocks digest_locks;
   RecoveryReport recovery;  // set before others see this
+  // Authenticates plans; empty: none can be kept in this run. Set, too, before others see this. Fresh: what was
+  // written before cannot be told from what others wrote.
+  std::string plan_secret;
+  bool plan_secret_is_fresh = false;
 
   // --- Under mu ---
 
   absl::Mutex mu;
   Index index ABSL_GUARDED_BY(mu);
+  // The catalogue's records as they are to be, by key, where a failed commit may have left others.
+  std::map<std::string, std::optional<std::string>> doubtful ABSL_GUARDED_BY(mu);
   // What the leases hold, with sizes.
   std::map<const Lease*, std::map<Owned, uint64_t>> leases ABSL_GUARDED_BY(mu);
   absl::flat_hash_map<Digest, uint64_t> pins ABSL_GUARDED_BY(mu);
@@ -138,9 +192,19 @@ class StoreCore {
   std::set<Owned> open_uploads ABSL_GUARDED_BY(mu);
   std::set<Digest> candidates ABSL_GUARDED_BY(mu);
   std::set<Owned> unflushed_uses ABSL_GUARDED_BY(mu);
+  Promises promises ABSL_GUARDED_BY(mu);
+  SpaceBounds bounds ABSL_GUARDED_BY(mu);
   uint64_t next_temp ABSL_GUARDED_BY(mu) = 0;
+  // Blobs whose mending from their own right chunks failed for a partition, which then sends them whole.
+  std::set<Owned> not_mendable ABSL_GUARDED_BY(mu);
   // Names beneath staging/ that a call works on and no record names.
   std::set<std::string> live_temps ABSL_GUARDED_BY(mu);
+  // Plans whose records went, and their files maybe not.
+  std::set<Digest> plan_candidates ABSL_GUARDED_BY(mu);
+  // What keeps the bytes of plans that were opened.
+  absl::flat_hash_map<Digest, std::weak_ptr<const void>> plan_mappings ABSL_GUARDED_BY(mu);
+  // When a partition last paid the time of a plan, in this run.
+  absl::flat_hash_map<Owned, absl::Time> plan_payments ABSL_GUARDED_BY(mu);
 
  private:
   void Unpin(const Digest& blob) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
@@ -148,7 +212,10 @@ class StoreCore {
   absl::Status MarkGood(const Digest& blob) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   // Notes what is wrong with a blob's file and moves a wrong one away. Under the digest's lock. Returns
   // `error` as DATA_LOSS.
-  absl::Status MarkBad(const Digest& blob, const absl::Status& error) ABSL_LOCKS_EXCLUDED(mu);
+  absl::Status MarkBad(const BlobRef& blob, const absl::Status& error) ABSL_LOCKS_EXCLUDED(mu);
+  // Reads and hashes the blob's file, and notes the digests of its chunks when they are not known. Under the
+  // digest's lock.
+  absl::Status CheckWhole(const BlobRef& blob) ABSL_LOCKS_EXCLUDED(mu);
 };
 
 }  // namespace modeld::storage

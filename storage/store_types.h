@@ -29,6 +29,26 @@ struct BlobRef {
   friend auto operator<=>(const BlobRef&, const BlobRef&) = default;
 };
 
+// [begin, end) of a blob, in bytes.
+struct ByteRange {
+  uint64_t begin_bytes = 0;
+  uint64_t end_bytes = 0;
+
+  friend bool operator==(const ByteRange&, const ByteRange&) = default;
+};
+
+// What bounds the space that stores take, resolved to bytes. The disk's floor is StoreOptions::min_free_bytes.
+struct SpaceBounds {
+  // Of a partition without limits of its own.
+  uint64_t quota_bytes = UINT64_MAX;
+  // All files of the cache together.
+  uint64_t limit_bytes = UINT64_MAX;
+  // Of a partition without limits of its own. 0: any number.
+  uint32_t keep_at_most = 0;
+  // Infinite: any age.
+  absl::Duration max_age = absl::InfiniteDuration();
+};
+
 // Where the store lives and what bounds it.
 struct StoreOptions {
   // Absolute paths; created with mode 0700 when absent. `cache_dir` holds blobs and uploads and may be wiped
@@ -44,6 +64,16 @@ struct StoreOptions {
   // A finished upload that no stored model names and no lease holds stays with its partition for this long,
   // so that a client whose connection broke sends only the rest. Zero: until the last lease closes.
   absl::Duration presented_max_age = absl::Hours(1);
+  // What all compiled plans may take together, and how many there may be for one structure (one per device and
+  // options).
+  uint64_t max_plan_bytes = uint64_t{8} << 30;
+  uint32_t max_plans_per_structure = 4;
+  SpaceBounds bounds;
+  // Of one partition; a store or key beyond is refused.
+  uint32_t max_models_per_partition = 1024;
+  uint32_t max_keys_per_partition = 4096;
+  // Blobs larger than this have digests of their chunks kept beside them, so that damage costs a chunk.
+  uint64_t digest_chunk_bytes = uint64_t{4} << 20;
 };
 
 // What StoreModel() keeps. `manifest` is opaque: the canonical bytes of a graph; its SHA-256 is the model id.
@@ -96,6 +126,19 @@ struct ModelInfo {
   absl::Time created;
   absl::Time last_used;
   Health health = Health::kWhole;
+};
+
+// A partition's hold on a model, by name.
+struct HoldName {
+  Partition partition;
+  Digest model_id;
+};
+
+// A file with wrong bytes that was set aside.
+struct QuarantinedInfo {
+  BlobRef blob;  // what it should have been, and the file's size
+  std::vector<Digest> models;  // that name it, ascending
+  absl::Time found;
 };
 
 // One partition.

@@ -1,101 +1,57 @@
-// How bytes come in: leases, uploads, and the calls of ModelStore that begin them.
+// An upload in pieces, from its first byte to its place among the blobs.
+#include "storage/upload.h"
+
 #include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
-#include "storage/model_store.h"
-#include "storage/store_core.h"
-#include "storage/text_rules.h"
+#include "storage/salvage.h"
 
 namespace modeld::storage {
 namespace {
 
 // An upload makes its bytes durable whenever this many have arrived.
 constexpr uint64_t kCheckpointBytes = uint64_t{16} << 20;
-constexpr size_t kWriteSize = size_t{4} << 20;
-
-// Notes that a blob was placed for a partition: the lease holds it, and a finished upload keeps it for later
-// sessions, unless a model of the partition does already.
-void FinishUpload(StoreCore& core, const Partition& partition, const Owned& id, uint64_t size_bytes,
-                  Lease& lease) ABSL_EXCLUSIVE_LOCKS_REQUIRED(core.mu) {
-  core.Hold(lease, id.first, {id.second, size_bytes});
-  Transaction changes;
-  auto old = core.index.records().uploads.find(id);
-  bool known = old != core.index.records().uploads.end();
-  if (core.index.Sees(id.first, id.second)) {
-    if (known) changes.uploads[id] = std::nullopt;
-  } else {
-    core.AddPartition(partition, id.first, changes);
-    record::UploadRecord record;
-    record.set_size_bytes(size_bytes);
-    record.set_durable_bytes(size_bytes);
-    record.set_finished(true);
-    record.set_created_us(known ? old->second.created_us() : core.NowMicros());
-    record.set_touched_us(core.NowMicros());
-    changes.uploads[id] = record;
-  }
-  // The lease holds the blob already; what fails here only costs a later session the upload.
-  core.Commit(changes, Durability::kLazy).IgnoreError();
-}
-
-// Writes and syncs a file beneath staging/.
-absl::Status WriteTemp(BlobFiles& files, const std::string& name, const Region& bytes) {
-  MODELD_ASSIGN_OR_RETURN(std::unique_ptr<File> file, files.OpenStaging(name));
-  for (size_t at = 0; at < bytes.size(); at += kWriteSize) {
-    MODELD_RETURN_IF_ERROR(file->WriteAt(at, bytes.view().substr(at, kWriteSize)));
-  }
-  return file->Sync();
-}
 
 }  // namespace
 
-Lease::~Lease() {
-  core_.Release(*this);
+ChunkMap DurableOf(const record::UploadRecord& upload, uint64_t chunk_bytes) {
+  ChunkMap map(upload.size_bytes(), chunk_bytes);
+  if (!upload.right_chunks().empty()) {
+    map.HoldBits(upload.right_chunks());
+    return map;
+  }
+  while (!map.complete() && map.range(map.next()).end_bytes <= upload.durable_bytes()) map.Hold(map.next());
+  if (!map.complete()) map.Fill(upload.durable_bytes() - map.position());
+  return map;
 }
 
-// What an Upload does and holds.
-struct Upload::State {
-  State(StoreCore& store_core, const Partition& partition_in, const BlobRef& ref_in, Lease& lease_in)
-      : core(store_core),
-        partition(partition_in),
-        id(Digest::Of(absl::string_view(partition_in)), ref_in.digest),
-        ref(ref_in),
-        lease(lease_in) {}
-  ~State();
+void SetDurable(const ChunkMap& durable, record::UploadRecord& upload) {
+  if (durable.is_prefix()) {
+    upload.set_durable_bytes(durable.held_bytes());
+    upload.clear_right_chunks();
+  } else {
+    upload.set_durable_bytes(durable.whole_bytes());
+    upload.set_right_chunks(durable.bits());
+  }
+}
 
-  absl::Status Begin(const std::optional<record::UploadRecord>& old);
-  absl::Status Append(uint64_t offset, absl::string_view bytes);
-  absl::Status Commit();
-  // Syncs what has arrived and notes it.
-  absl::Status Checkpoint();
-  // Goes back to the durable bytes, as nobody knows what a failed sync left of the others. Ends the upload
-  // when even that fails.
-  absl::Status Rewind();
-  // Removes the file and the record.
-  void Abandon();
-  std::string Name() const { return BlobName(ref.digest); }
-
-  StoreCore& core;
-  const Partition partition;
-  const Owned id;
-  const BlobRef ref;
-  Lease& lease;
-  bool claimed = false;   // stands among the core's open uploads
-  bool complete = false;  // the partition has the blob; nothing is left to do
-  bool ended = false;     // nothing more can be done
-  bool name_durable = false;
-  std::unique_ptr<File> file;
-  uint64_t committed = 0;
-  uint64_t durable = 0;
-  Sha256 hasher;
-};
+Upload::State::State(StoreCore& store_core, const Partition& partition_in, const BlobRef& ref_in,
+                     Lease& lease_in)
+    : core(store_core),
+      partition(partition_in),
+      id(Digest::Of(absl::string_view(partition_in)), ref_in.digest),
+      ref(ref_in),
+      lease(lease_in),
+      held(0, 1),
+      durable(0, 1) {}
 
 Upload::State::~State() {
   if (file && !complete && !ended) {
-    if (committed == 0) {
+    if (held.held_bytes() == 0) {
       Abandon();
-    } else if (committed > durable) {
+    } else if (held.held_bytes() > durable.held_bytes()) {
       // What cannot be synced now is sent again later.
       Checkpoint().IgnoreError();
     }
@@ -103,41 +59,85 @@ Upload::State::~State() {
   if (!claimed) return;
   absl::MutexLock lock(&core.mu);
   core.open_uploads.erase(id);
+  core.promises.Release(this);
 }
 
-absl::Status Upload::State::Begin(const std::optional<record::UploadRecord>& old) {
-  durable = old ? old->durable_bytes() : 0;
-  MODELD_RETURN_IF_ERROR(core.CheckFloor(ref.digest, ref.size_bytes - durable));
+absl::Status Upload::State::Begin(const std::optional<record::UploadRecord>& old,
+                                  std::span<const Digest> chunks, Mendable mendable_in) {
+  expected.assign(chunks.begin(), chunks.end());
+  mendable = std::move(mendable_in);
+  const uint64_t chunk_bytes = core.options.digest_chunk_bytes;
+  durable = old ? DurableOf(*old, chunk_bytes) : ChunkMap(ref.size_bytes, chunk_bytes);
   absl::StatusOr<std::unique_ptr<File>> opened = core.files.OpenStaging(BlobFiles::StagingName(id));
   MODELD_RETURN_IF_ERROR(Annotate(opened.status(), Name()));
   file = *std::move(opened);
   MODELD_RETURN_IF_ERROR(Rewind());
   record::UploadRecord record = old.value_or(record::UploadRecord());
   record.set_size_bytes(ref.size_bytes);
-  record.set_durable_bytes(durable);
   record.set_finished(false);
   record.set_touched_us(core.NowMicros());
+  record.set_chunk_digests(JoinDigests(expected));
+  SetDurable(durable, record);
   if (!old) record.set_created_us(core.NowMicros());
-  absl::MutexLock lock(&core.mu);
-  Transaction changes;
-  core.AddPartition(partition, id.first, changes);
-  changes.uploads[id] = record;
-  return core.Commit(changes, Durability::kLazy);
+  {
+    absl::MutexLock lock(&core.mu);
+    Transaction changes;
+    core.AddPartition(partition, id.first, changes);
+    changes.uploads[id] = record;
+    MODELD_RETURN_IF_ERROR(core.Commit(changes, Durability::kLazy));
+  }
+  if (mendable.digests.empty()) return absl::OkStatus();
+  MODELD_RETURN_IF_ERROR(
+      Annotate(CopyRightChunks(core.files, ref, mendable.right, mendable.digests, *file, held), Name()));
+  if (held.held_bytes() == durable.held_bytes()) return absl::OkStatus();
+  MODELD_RETURN_IF_ERROR(Checkpoint());
+  return Rewind();
 }
 
 absl::Status Upload::State::Rewind() {
-  hasher = Sha256();
-  auto rewind = [&]() -> absl::Status {
-    MODELD_ASSIGN_OR_RETURN(uint64_t size, file->Size());
-    durable = std::min(durable, size);
-    if (size != durable) MODELD_RETURN_IF_ERROR(file->Truncate(durable));
-    MODELD_RETURN_IF_ERROR(HashPrefix(*file, durable, hasher));
-    committed = durable;
-    return absl::OkStatus();
-  };
-  absl::Status done = rewind();
-  ended = !done.ok();
-  return Annotate(done, Name());
+  absl::Status loaded = Load();
+  ended = !loaded.ok();
+  return Annotate(loaded, Name());
+}
+
+absl::Status Upload::State::Load() {
+  MODELD_ASSIGN_OR_RETURN(const uint64_t size, file->Size());
+  held = ChunkMap(ref.size_bytes, core.options.digest_chunk_bytes);
+  sums.assign(held.count(), Digest());
+  chunk_hasher = Sha256();
+  whole_hasher = Sha256();
+  const std::vector<Digest>& digests = expected.empty() ? mendable.digests : expected;
+  std::vector<std::byte> buffer;
+  for (uint64_t index = 0; index < held.count(); ++index) {
+    const ByteRange range = held.range(index);
+    if (!durable.holds(index) || range.end_bytes > size) continue;
+    buffer.resize(range.end_bytes - range.begin_bytes);
+    MODELD_ASSIGN_OR_RETURN(const size_t count, file->ReadAt(range.begin_bytes, buffer));
+    if (count != buffer.size()) continue;
+    sums[index] = Digest::Of(buffer);
+    if (!digests.empty() && sums[index] != digests[index]) continue;
+    if (held.next() == index && held.is_prefix() && held.count() > 1) whole_hasher.Update(buffer);
+    held.Hold(index);
+  }
+  in_order = held.is_prefix();
+  const bool same_place = in_order && durable.is_prefix() && durable.next() == held.next();
+  if (same_place && size >= durable.position()) {
+    MODELD_RETURN_IF_ERROR(LoadPartial(durable.position() - held.position()));
+  }
+  const uint64_t end = in_order ? held.position() : ref.size_bytes;
+  if (size != end) MODELD_RETURN_IF_ERROR(file->Truncate(end));
+  durable = held;
+  return absl::OkStatus();
+}
+
+absl::Status Upload::State::LoadPartial(uint64_t filled) {
+  std::vector<std::byte> buffer(filled);
+  MODELD_ASSIGN_OR_RETURN(const size_t count, file->ReadAt(held.position(), buffer));
+  if (count != filled) return absl::OkStatus();
+  chunk_hasher.Update(buffer);
+  if (held.count() > 1) whole_hasher.Update(buffer);
+  held.Fill(filled);
+  return absl::OkStatus();
 }
 
 absl::Status Upload::State::Checkpoint() {
@@ -148,17 +148,27 @@ absl::Status Upload::State::Checkpoint() {
     return Annotate(synced, Name());
   }
   name_durable = true;
+  durable = held;
+  return NoteDurable(Durability::kSynced);
+}
+
+absl::Status Upload::State::NoteDurable(Durability durability) {
   absl::MutexLock lock(&core.mu);
+  core.promises.SetWritten(id, durable.held_bytes());
   auto old = core.index.records().uploads.find(id);
-  if (old == core.index.records().uploads.end()) return absl::OkStatus();  // the partition was removed
+  if (old == core.index.records().uploads.end()) return Cleared();
   record::UploadRecord record = old->second;
-  record.set_durable_bytes(committed);
+  SetDurable(durable, record);
   record.set_touched_us(core.NowMicros());
   Transaction changes;
   changes.uploads[id] = record;
-  MODELD_RETURN_IF_ERROR(core.Commit(changes, Durability::kSynced));
-  durable = committed;
-  return absl::OkStatus();
+  return core.Commit(changes, durability);
+}
+
+absl::Status Upload::State::Cleared() {
+  ended = true;
+  core.files.RemoveStaging(BlobFiles::StagingName(id)).IgnoreError();  // else the collector does it
+  return absl::FailedPreconditionError(absl::StrCat(Name(), ": its upload has ended"));
 }
 
 void Upload::State::Abandon() {
@@ -174,30 +184,82 @@ void Upload::State::Abandon() {
 
 absl::Status Upload::State::Append(uint64_t offset, absl::string_view bytes) {
   if (ended) return absl::FailedPreconditionError(absl::StrCat(Name(), ": its upload has ended"));
-  if (offset != committed) {
+  if (offset != position()) {
     return absl::OutOfRangeError(
-        absl::StrCat(Name(), ": bytes for offset ", offset, ", expected at ", committed));
+        absl::StrCat(Name(), ": bytes for offset ", offset, ", expected at ", position()));
   }
-  if (bytes.size() > ref.size_bytes - committed) {
-    return absl::OutOfRangeError(
-        absl::StrCat(Name(), ": more bytes than the ", ref.size_bytes, " that were declared"));
+  const uint64_t takes = complete ? 0 : held.run_bytes(bytes.size());
+  if (bytes.size() > takes) {
+    return absl::OutOfRangeError(absl::StrCat(Name(), ": ", bytes.size(), " bytes at ", offset, ", only ",
+                                              takes, " are missing there"));
   }
-  if (bytes.empty()) return absl::OkStatus();
-  MODELD_RETURN_IF_ERROR(Annotate(file->WriteAt(offset, bytes), Name()));
-  hasher.Update(bytes);
-  committed += bytes.size();
-  return committed - durable >= kCheckpointBytes ? Checkpoint() : absl::OkStatus();
+  while (!bytes.empty()) {
+    const absl::string_view piece = bytes.substr(0, std::min<uint64_t>(bytes.size(), held.room()));
+    MODELD_RETURN_IF_ERROR(TakePiece(piece));
+    bytes.remove_prefix(piece.size());
+  }
+  {
+    absl::MutexLock lock(&core.mu);
+    core.promises.SetWritten(id, held.held_bytes());
+  }
+  // A map that is not a prefix keeps whole chunks alone.
+  const uint64_t kept = held.is_prefix() ? held.held_bytes() : held.whole_bytes();
+  return kept >= durable.held_bytes() + kCheckpointBytes ? Checkpoint() : absl::OkStatus();
+}
+
+absl::Status Upload::State::TakePiece(absl::string_view piece) {
+  MODELD_RETURN_IF_ERROR(Annotate(file->WriteAt(held.position(), piece), Name()));
+  chunk_hasher.Update(piece);
+  if (in_order && held.count() > 1) whole_hasher.Update(piece);
+  if (piece.size() < held.room()) {
+    held.Fill(piece.size());
+    return absl::OkStatus();
+  }
+  const uint64_t index = held.next();
+  sums[index] = chunk_hasher.Finish();
+  chunk_hasher = Sha256();
+  if (!expected.empty() && sums[index] != expected[index]) return DropChunk(index);
+  held.Hold(index);
+  return absl::OkStatus();
+}
+
+absl::Status Upload::State::DropChunk(uint64_t index) {
+  in_order = false;  // the hash of the whole has seen the wrong bytes
+  held.Empty();
+  if (durable.next() == index && durable.position() > held.position()) {
+    durable.Empty();
+    // When it cannot be noted, the chunk is found wrong again.
+    NoteDurable(Durability::kLazy).IgnoreError();
+  }
+  if (held.is_prefix()) file->Truncate(held.position()).IgnoreError();  // else the next bytes replace these
+  const ByteRange range = held.range(index);
+  return absl::DataLossError(absl::StrCat(Name(), ": bytes ", range.begin_bytes, " to ", range.end_bytes,
+                                          " (chunk ", index, ") do not hash to the chunk's digest; ",
+                                          held.held_bytes(), " bytes are kept"));
+}
+
+absl::StatusOr<Digest> Upload::State::WholeDigest() {
+  if (held.count() <= 1) return held.count() == 0 ? Digest::Of("") : sums[0];
+  if (in_order) return whole_hasher.Finish();
+  Sha256 hasher;
+  MODELD_RETURN_IF_ERROR(Annotate(HashPrefix(*file, ref.size_bytes, hasher), Name()));
+  return hasher.Finish();
 }
 
 absl::Status Upload::State::Commit() {
   if (complete) return absl::OkStatus();
   if (ended) return absl::FailedPreconditionError(absl::StrCat(Name(), ": its upload has ended"));
-  if (committed != ref.size_bytes) {
+  if (!held.complete()) {
     return absl::FailedPreconditionError(
-        absl::StrCat(Name(), ": ", committed, " of ", ref.size_bytes, " bytes have arrived"));
+        absl::StrCat(Name(), ": ", held.held_bytes(), " of ", ref.size_bytes, " bytes have arrived"));
   }
-  if (hasher.Finish() != ref.digest) {
+  MODELD_ASSIGN_OR_RETURN(const Digest digest, WholeDigest());
+  if (digest != ref.digest) {
     Abandon();
+    if (!mendable.digests.empty()) {
+      absl::MutexLock lock(&core.mu);
+      core.not_mendable.insert(id);
+    }
     return absl::DataLossError(absl::StrCat(Name(), ": the bytes sent hash to another digest"));
   }
   if (absl::Status synced = file->Sync(); !synced.ok()) {
@@ -205,9 +267,14 @@ absl::Status Upload::State::Commit() {
     return Annotate(synced, Name());
   }
   StoreCore::Pin pin(core, ref.digest);
+  {
+    absl::MutexLock lock(&core.mu);
+    if (!core.index.records().uploads.contains(id)) return Cleared();
+  }
   MODELD_RETURN_IF_ERROR(core.Place(ref, BlobFiles::StagingName(id)));
   absl::MutexLock lock(&core.mu);
-  FinishUpload(core, partition, id, ref.size_bytes, lease);
+  core.promises.Release(this);
+  FinishUpload(core, partition, id, ref.size_bytes, sums, lease);
   complete = true;
   file.reset();
   return absl::OkStatus();
@@ -219,113 +286,16 @@ const BlobRef& Upload::ref() const {
   return state_->ref;
 }
 uint64_t Upload::committed_bytes() const {
-  return state_->committed;
+  return state_->complete ? state_->ref.size_bytes : state_->held.held_bytes();
+}
+std::vector<ByteRange> Upload::missing() const {
+  return state_->complete ? std::vector<ByteRange>() : state_->held.missing();
 }
 absl::Status Upload::Append(uint64_t offset, absl::string_view bytes) {
   return state_->Append(offset, bytes);
 }
 absl::Status Upload::Commit() {
   return state_->Commit();
-}
-
-std::unique_ptr<Lease> ModelStore::NewLease() {
-  return std::unique_ptr<Lease>(new Lease(*core_));
-}
-
-absl::StatusOr<std::vector<BlobRef>> ModelStore::FindMissing(const Partition& partition,
-                                                             std::span<const BlobRef> refs, Lease& lease) {
-  MODELD_RETURN_IF_ERROR(CheckPartition(partition));
-  PartitionId id = Digest::Of(absl::string_view(partition));
-  std::map<Digest, bool> present;
-  {
-    absl::MutexLock lock(&core_->mu);
-    for (const BlobRef& ref : refs) {
-      std::optional<uint64_t> size = core_->SeenSize(id, ref.digest, lease);
-      if (size && *size != ref.size_bytes) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(BlobName(ref.digest), ": declared with ", ref.size_bytes, " bytes, it has ", *size));
-      }
-      bool here = size && core_->index.HealthOfBlob(ref.digest) == Health::kWhole;
-      if (here) core_->Hold(lease, id, ref);
-      present.emplace(ref.digest, here);
-    }
-  }
-  std::vector<BlobRef> missing;
-  for (const BlobRef& ref : refs) {
-    auto here = present.extract(ref.digest);
-    if (here.empty()) continue;  // a duplicate
-    absl::Status file = here.mapped() ? core_->CheckPresent(ref) : absl::NotFoundError("");
-    if (file.ok()) continue;
-    if (here.mapped() && !absl::IsDataLoss(file)) return file;
-    missing.push_back(ref);
-  }
-  return missing;
-}
-
-absl::StatusOr<std::unique_ptr<Upload>> ModelStore::OpenUpload(const Partition& partition, const BlobRef& ref,
-                                                               Lease& lease) {
-  MODELD_ASSIGN_OR_RETURN(std::vector<BlobRef> missing, FindMissing(partition, {&ref, 1}, lease));
-  auto state = std::make_unique<Upload::State>(*core_, partition, ref, lease);
-  if (missing.empty()) {
-    state->complete = true;
-    state->committed = ref.size_bytes;
-    return std::unique_ptr<Upload>(new Upload(std::move(state)));
-  }
-  std::optional<record::UploadRecord> old;
-  {
-    absl::MutexLock lock(&core_->mu);
-    if (core_->open_uploads.contains(state->id)) {
-      return absl::AbortedError(absl::StrCat(BlobName(ref.digest), ": another upload of it is open"));
-    }
-    MODELD_RETURN_IF_ERROR(core_->CheckStagingLimit(state->id.first, ref));
-    core_->open_uploads.insert(state->id);
-    state->claimed = true;
-    auto found = core_->index.records().uploads.find(state->id);
-    bool resumable = found != core_->index.records().uploads.end() && !found->second.finished() &&
-                     found->second.size_bytes() == ref.size_bytes;
-    if (resumable) old = found->second;
-  }
-  if (absl::Status begun = state->Begin(old); !begun.ok()) {
-    if (state->file && !old) state->Abandon();
-    return begun;
-  }
-  return std::unique_ptr<Upload>(new Upload(std::move(state)));
-}
-
-absl::Status ModelStore::PutBlob(const Partition& partition, const BlobRef& ref, const Region& bytes,
-                                 Lease& lease) {
-  if (bytes.size() != ref.size_bytes) {
-    return absl::InvalidArgumentError(absl::StrCat(BlobName(ref.digest), ": declared with ", ref.size_bytes,
-                                                   " bytes, given with ", bytes.size()));
-  }
-  if (Digest::Of(bytes.bytes()) != ref.digest) {
-    return absl::DataLossError(absl::StrCat(BlobName(ref.digest), ": the bytes sent hash to another digest"));
-  }
-  MODELD_ASSIGN_OR_RETURN(std::vector<BlobRef> missing, FindMissing(partition, {&ref, 1}, lease));
-  if (missing.empty()) return absl::OkStatus();
-  Owned id(Digest::Of(absl::string_view(partition)), ref.digest);
-  MODELD_RETURN_IF_ERROR(core_->CheckFloor(ref.digest, ref.size_bytes));
-  std::string temp;
-  {
-    absl::MutexLock lock(&core_->mu);
-    MODELD_RETURN_IF_ERROR(core_->CheckStagingLimit(id.first, ref));
-    temp = BlobFiles::TempName(core_->next_temp++);
-    core_->live_temps.insert(temp);
-  }
-  StoreCore::Pin pin(*core_, ref.digest);
-  absl::Status placed = WriteTemp(core_->files, temp, bytes);
-  placed = placed.ok() ? core_->Place(ref, temp) : Annotate(placed, BlobName(ref.digest));
-  if (!placed.ok()) core_->files.RemoveStaging(temp).IgnoreError();  // else the collector does it
-  absl::MutexLock lock(&core_->mu);
-  core_->live_temps.erase(temp);
-  if (!placed.ok()) return placed;
-  if (core_->open_uploads.contains(id)) {
-    core_->Hold(lease, id.first, ref);  // the open upload owns the record
-  } else {
-    // The file of an earlier upload in pieces, if any, is for the collector.
-    FinishUpload(*core_, partition, id, ref.size_bytes, lease);
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace modeld::storage

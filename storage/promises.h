@@ -1,0 +1,73 @@
+// Who was promised room on the disk, and how much of it is not written yet.
+#ifndef MODELD_STORAGE_PROMISES_H_
+#define MODELD_STORAGE_PROMISES_H_
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "absl/functional/function_ref.h"
+#include "storage/index.h"
+
+namespace modeld::storage {
+
+// Promises of room: for a blob of a partition, kept for holders (leases, calls) until the last of them lets
+// go or the blob is there; and for files that no partition pays for. Counts two things: what is not written
+// yet (the disk must still have that), and what neither a model nor an upload record counts for the
+// partition. Not thread-safe.
+class Promises {
+ public:
+  // Promises a blob of `size_bytes`, of which `written_bytes` are on the disk already. `counted`: a model or
+  // an upload record of the partition counts it. A promise that is there gets one more holder, and the larger
+  // size.
+  void Add(const void* holder, const Owned& blob, uint64_t size_bytes, uint64_t written_bytes, bool counted);
+  // The holder writes the promised blob from now on; false: another one does, and this one needs room of its
+  // own.
+  bool BeginWriting(const void* holder, const Owned& blob);
+  // Room of a holder's own, for a file that no partition pays for.
+  void AddFile(const void* holder, uint64_t bytes);
+  // So many of them are on the disk now.
+  void WroteFile(const void* holder, uint64_t bytes);
+  // A holder lets go of one promise, or of all and of its own room.
+  void Release(const void* holder, const Owned& blob);
+  void Release(const void* holder);
+  // The blob is there: its promises end, but for that of a holder who writes it just now.
+  void Fulfil(const Owned& blob);
+  // The size that was promised; nothing: no promise.
+  std::optional<uint64_t> SizeOf(const Owned& blob) const;
+  // What of a promised blob is on the disk by now. No effect without a promise.
+  void SetWritten(const Owned& blob, uint64_t written_bytes);
+  // Whether a model or an upload record of the partition counts it from now on. No effect without a promise.
+  void SetCounted(const Owned& blob, bool counted);
+  // SetCounted() of all that was promised to a partition.
+  void Recount(const PartitionId& partition, absl::FunctionRef<bool(const Owned&)> counted);
+
+  // Bytes that are promised and not on the disk.
+  uint64_t unwritten() const { return unwritten_; }
+  // Bytes that count for a partition, or for all, and that no upload record counts.
+  uint64_t UncountedOf(const PartitionId& partition) const;
+  uint64_t uncounted() const { return uncounted_; }
+
+ private:
+  struct Promise {
+    uint64_t size_bytes = 0;
+    uint64_t written_bytes = 0;
+    bool counted = false;
+    const void* writer = nullptr;
+    std::set<const void*> holders;
+  };
+  // Adds (+1) or takes (-1) what a promise contributes to the sums.
+  void Count(const Owned& blob, const Promise& promise, int by);
+
+  std::map<Owned, Promise> blobs_;
+  std::map<const void*, std::set<Owned>> by_holder_;
+  std::map<PartitionId, uint64_t> by_partition_;  // uncounted; no zeros
+  std::map<const void*, uint64_t> files_;         // not written, by holder; no zeros
+  uint64_t unwritten_ = 0;
+  uint64_t uncounted_ = 0;
+};
+
+}  // namespace modeld::storage
+
+#endif  // MODELD_STORAGE_PROMISES_H_

@@ -1,0 +1,209 @@
+// What the store's parts share about space: promises, bounds, decisions.
+#include <algorithm>
+#include <set>
+
+#include "absl/strings/cord.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/checked_math.h"
+#include "base/status.h"
+#include "storage/space.h"
+#include "storage/store_core.h"
+
+namespace modeld::storage {
+namespace {
+
+constexpr char kShortageUrl[] = "modeld/storage.shortage";
+constexpr size_t kMaxDecisions = 4096;
+
+uint64_t LessOrNothing(uint64_t from, uint64_t what) {
+  return from - std::min(from, what);
+}
+
+uint64_t SumOrMax(uint64_t a, uint64_t b) {
+  return CheckedAdd(a, b).value_or(UINT64_MAX);
+}
+
+// OK, or that `need` more do not fit beside what is used.
+absl::Status CheckBound(absl::string_view name, Bound bound, uint64_t need, uint64_t used, uint64_t allowed) {
+  const uint64_t have = LessOrNothing(allowed, used);
+  if (need <= have) return absl::OkStatus();
+  // One text for all bounds: which of them it was may tell of others.
+  absl::Status status = absl::ResourceExhaustedError(absl::StrCat(name, ": there is no room"));
+  status.SetPayload(kShortageUrl, absl::Cord(absl::StrCat(static_cast<int>(bound), " ", need, " ", have)));
+  return status;
+}
+
+}  // namespace
+
+std::optional<Shortage> ShortageOf(const absl::Status& status) {
+  const auto payload = status.GetPayload(kShortageUrl);
+  if (!payload) return std::nullopt;
+  const std::string text(*payload);
+  const std::vector<std::string> parts = absl::StrSplit(text, ' ');
+  int bound = 0;
+  Shortage shortage;
+  const bool sound = parts.size() == 3 && absl::SimpleAtoi(parts[0], &bound) &&
+                     absl::SimpleAtoi(parts[1], &shortage.need_bytes) &&
+                     absl::SimpleAtoi(parts[2], &shortage.have_bytes);
+  if (!sound) return std::nullopt;
+  shortage.bound = static_cast<Bound>(bound);
+  return shortage;
+}
+
+uint64_t StoreCore::QuotaOf(const PartitionId& partition) const {
+  if (partition == SharedPartitionId()) return UINT64_MAX;
+  auto own = index.records().limits.find(partition);
+  const bool set = own != index.records().limits.end() && own->second.has_quota_bytes();
+  return std::min(set ? own->second.quota_bytes() : bounds.quota_bytes, bounds.limit_bytes);
+}
+
+uint64_t StoreCore::LeasedBytes(const PartitionId& partition) const {
+  uint64_t bytes = 0;
+  std::set<Digest> seen;
+  for (const auto& [lease, held] : leases) {
+    for (auto it = held.lower_bound({partition, Digest()}); it != held.end() && it->first.first == partition;
+         ++it) {
+      const bool counted = index.Sees(partition, it->first.second) ||
+                           index.records().uploads.contains(it->first) || promises.SizeOf(it->first);
+      if (!counted && seen.insert(it->first.second).second) bytes += it->second;
+    }
+  }
+  return bytes;
+}
+
+uint64_t StoreCore::UsedBytes() const {
+  return SumOrMax(SumOrMax(index.referenced_bytes(), index.staged_bytes()),
+                  SumOrMax(index.plan_bytes(), promises.uncounted()));
+}
+
+bool StoreCore::DropPlanCause(const PartitionId& partition, const Digest& plan_key,
+                              Transaction& changes) const {
+  auto found = index.records().plans.find(plan_key);
+  if (found == index.records().plans.end()) return false;
+  record::PlanRecord plan = found->second;
+  plan.clear_causes();
+  for (const std::string& cause : found->second.causes()) {
+    if (cause != std::string(partition.bytes())) plan.add_causes(cause);
+  }
+  if (plan.causes_size() == found->second.causes_size()) return false;
+  changes.plans[plan_key] = plan.causes_size() == 0 ? std::nullopt : std::optional(plan);
+  return true;
+}
+
+absl::Status StoreCore::CheckDisk(absl::string_view name, uint64_t counted, uint64_t unwritten) {
+  MODELD_RETURN_IF_ERROR(CheckBound(name, Bound::kLimit, counted, UsedBytes(), bounds.limit_bytes));
+  if (unwritten == 0) return absl::OkStatus();
+  absl::StatusOr<uint64_t> free_bytes = files.cache().FreeBytes();
+  // A folder that was wiped is made again by the upload itself.
+  if (absl::IsNotFound(free_bytes.status())) return absl::OkStatus();
+  MODELD_RETURN_IF_ERROR(free_bytes.status());
+  return CheckBound(name, Bound::kFloor, unwritten, SumOrMax(promises.unwritten(), options.min_free_bytes),
+                    *free_bytes);
+}
+
+absl::Status StoreCore::Promise(const PartitionId& partition, std::span<const BlobRef> refs,
+                                const void* holder) {
+  struct Fresh {
+    uint64_t size_bytes;
+    uint64_t written_bytes;
+    bool counts;  // among the partition's models and uploads
+  };
+  std::map<Owned, Fresh> fresh;
+  uint64_t counted = 0, unwritten = 0;
+  for (const BlobRef& ref : refs) {
+    const Owned id(partition, ref.digest);
+    auto record = index.records().uploads.find(id);
+    const bool recorded = record != index.records().uploads.end();
+    const bool resumed =
+        recorded && !record->second.finished() && record->second.size_bytes() == ref.size_bytes;
+    // A damaged blob of the partition's own counts already.
+    const bool counts = recorded || index.Sees(partition, ref.digest);
+    const Fresh promise{ref.size_bytes,
+                        resumed ? std::min(record->second.durable_bytes(), ref.size_bytes) : 0, counts};
+    if (!fresh.emplace(id, promise).second) continue;
+    if (std::optional<uint64_t> promised = promises.SizeOf(id)) {
+      // A digest has one size; who declares another one later is believed when it is larger.
+      counted = SumOrMax(counted, LessOrNothing(ref.size_bytes, *promised));
+      unwritten = SumOrMax(unwritten, LessOrNothing(ref.size_bytes, *promised));
+      continue;
+    }
+    const uint64_t declared = recorded ? record->second.size_bytes() : counts ? ref.size_bytes : 0;
+    counted = SumOrMax(counted, LessOrNothing(ref.size_bytes, declared));
+    unwritten = SumOrMax(unwritten, ref.size_bytes - promise.written_bytes);
+  }
+  const std::string name = refs.size() == 1 ? BlobName(refs[0].digest) : "the constants";
+  if (counted > 0) {
+    const Index::Sums sums = index.SumsOf(partition);
+    const uint64_t used = SumOrMax(
+        SumOrMax(sums.logical_bytes, sums.staged_bytes),
+        SumOrMax(sums.plan_bytes, SumOrMax(promises.UncountedOf(partition), LeasedBytes(partition))));
+    MODELD_RETURN_IF_ERROR(CheckBound(name, Bound::kQuota, counted, used, QuotaOf(partition)));
+  }
+  if (counted > 0 || unwritten > 0) MODELD_RETURN_IF_ERROR(CheckDisk(name, counted, unwritten));
+  for (const auto& [id, promise] : fresh) {
+    promises.Add(holder, id, promise.size_bytes, promise.written_bytes, promise.counts);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StoreCore::BeginWriting(const PartitionId& partition, const BlobRef& ref, const void* holder) {
+  MODELD_RETURN_IF_ERROR(Promise(partition, {&ref, 1}, holder));
+  if (promises.BeginWriting(holder, {partition, ref.digest})) return absl::OkStatus();
+  absl::Status room = CheckDisk(BlobName(ref.digest), ref.size_bytes, ref.size_bytes);
+  if (!room.ok()) {
+    promises.Release(holder, {partition, ref.digest});
+    return room;
+  }
+  promises.AddFile(holder, ref.size_bytes);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Reservation>> StoreCore::ReserveFile(absl::string_view name, uint64_t bytes) {
+  std::unique_ptr<Reservation> reservation(new Reservation(*this));
+  absl::MutexLock lock(&mu);
+  MODELD_RETURN_IF_ERROR(CheckDisk(name, bytes, bytes));
+  promises.AddFile(reservation.get(), bytes);
+  return reservation;
+}
+
+Reservation::~Reservation() {
+  absl::MutexLock lock(&core_.mu);
+  core_.promises.Release(this);
+}
+
+void Reservation::Wrote(uint64_t bytes) {
+  absl::MutexLock lock(&core_.mu);
+  core_.promises.WroteFile(this, bytes);
+}
+
+Partition StoreCore::NameOf(const PartitionId& id) const {
+  auto found = index.records().partitions.find(id);
+  return found != index.records().partitions.end() ? found->second.name() : absl::StrCat("?", id.ToHex());
+}
+
+void StoreCore::AddDecision(const Digest& model, absl::string_view partition, absl::string_view what,
+                            absl::string_view text, Transaction& changes) {
+  const auto& decisions = index.records().decisions;
+  uint64_t next = decisions.empty() ? 0 : decisions.rbegin()->first + 1;
+  size_t added = 1;
+  for (const auto& [number, decision] : changes.decisions) {
+    if (!decision) continue;
+    next = std::max(next, number + 1);
+    ++added;
+  }
+  record::DecisionRecord record;
+  record.set_model_id(std::string(model.bytes()));
+  record.set_partition(std::string(partition));
+  record.set_what(std::string(what));
+  record.set_text(std::string(text));
+  record.set_at_us(NowMicros());
+  changes.decisions[next] = std::move(record);
+  auto oldest = decisions.begin();
+  for (size_t count = decisions.size() + added; count > kMaxDecisions && oldest != decisions.end(); --count) {
+    changes.decisions[(oldest++)->first] = std::nullopt;
+  }
+}
+
+}  // namespace modeld::storage
