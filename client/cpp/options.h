@@ -64,8 +64,9 @@ struct UploadProgress {
 // Of building a graph.
 struct BuildOptions {
   CallOptions call = {};
-  // Called from the thread that builds, after each part that the daemon has kept; not at all when it lacks
-  // nothing.
+  // Called whenever the daemon has kept more, from the thread that builds or one that the library starts for the
+  // call, never twice at once and never after Build has returned; not at all when the daemon lacks nothing. It
+  // must not block.
   std::function<void(const UploadProgress&)> progress = {};
 };
 
