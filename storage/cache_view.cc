@@ -37,7 +37,10 @@ absl::StatusOr<std::vector<QuarantinedInfo>> ModelStore::ListQuarantined() const
   MODELD_ASSIGN_OR_RETURN(const std::vector<BlobFiles::Entry> files, core_->files.ListQuarantine());
   std::map<Digest, QuarantinedInfo> list;
   for (const BlobFiles::Entry& file : files) {
-    if (file.digest) list[*file.digest].blob = {*file.digest, file.size_bytes};
+    if (!file.digest) continue;
+    const auto found = core_->files.cache().Stat(file.path);
+    // The collector may have removed it meanwhile.
+    if (found.ok()) list[*file.digest].blob = {*file.digest, found->size_bytes};
   }
   absl::MutexLock lock(&core_->mu);
   for (const auto& [digest, damage] : core_->index.records().damage) {

@@ -3,12 +3,16 @@
 namespace modeld {
 namespace {
 
-// A device's kind without its number: plugins name theirs "opencl:0".
+// Values of DeviceKind().
 MetricLabel DeviceLabel() {
   return {"device", {"cpu", "reference", "opencl", "cuda", "other"}};
 }
 
 }  // namespace
+
+absl::string_view DeviceKind(absl::string_view device) {
+  return device.substr(0, device.find(':'));
+}
 
 size_t MetricRow::series() const {
   size_t count = 1;
@@ -37,7 +41,7 @@ std::span<const MetricRow> CounterRows() {
        {DeviceLabel(), {"reason", {"requested", "default", "other"}}}},
       {"modeld_plan_failures_total",
        "Plans that could not be used or written, so that was compiled instead, by what was in the way.",
-       {{"cause", {"absent_file", "header", "content", "engine", "write", "other"}}}},
+       {{"cause", {"absent", "unreadable", "version", "damaged", "engine", "write", "other"}}}},
   }};
   return rows;
 }

@@ -59,6 +59,9 @@ struct MetricRow {
   size_t series() const;
 };
 
+// What stands for a device in a label: its kind, "opencl" of "opencl:0". Pure.
+absl::string_view DeviceKind(absl::string_view device);
+
 // The rows, by their names' numbers. They live as long as the process.
 std::span<const MetricRow> CounterRows();
 std::span<const MetricRow> GaugeRows();

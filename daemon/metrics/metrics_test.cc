@@ -88,6 +88,12 @@ TEST_CASE("a value from outside never becomes a label") {
   CHECK(ValueOf(text, "modeld_integrity_errors_total") == "3");
 }
 
+TEST_CASE("a device counts by its kind") {
+  CHECK(DeviceKind("cpu") == "cpu");
+  CHECK(DeviceKind("opencl:12") == "opencl");
+  CHECK(DeviceKind("") == "");
+}
+
 TEST_CASE("the text obeys the exposition format's grammar") {
   Metrics metrics;
   metrics.counter(CounterName::kEvictions, {"quota"}).Add(5);

@@ -11,30 +11,20 @@
 #include "absl/time/clock.h"
 #include "base/status.h"
 #include "client/codec/graph_codec.h"
+#include "daemon/services/cache_messages.h"
 #include "daemon/services/errors.h"
 #include "daemon/services/graph_maker.h"
 #include "daemon/services/loaded_view.h"
 #include "engine/graph/canonical.h"
 #include "engine/ops/validate.h"
-#include "policy/partition.h"
+#include "storage/ledger.h"
+#include "storage/space.h"
 
 namespace modeld {
 namespace {
 
 // How often Stop looks whether the memory has been given back.
 constexpr absl::Duration kPollInterval = absl::Milliseconds(5);
-
-v1::ModelSummary Summary(const storage::ModelInfo& info) {
-  v1::ModelSummary summary;
-  summary.set_model_id(std::string(info.model_id.bytes()));
-  summary.set_partition(info.partition);
-  for (const std::string& key : info.keys) summary.add_keys(key);
-  summary.set_size_bytes(info.logical_bytes);
-  summary.set_created_at(absl::ToUnixSeconds(info.created));
-  summary.set_last_used_at(absl::ToUnixSeconds(info.last_used));
-  summary.set_damaged(info.health != storage::Health::kWhole);
-  return summary;
-}
 
 void AddBinding(const std::string& name, const TensorDescriptor& descriptor, v1::TensorBinding& out) {
   out.set_name(name);
@@ -66,12 +56,6 @@ void DescribeGraph(const Graph& graph, v1::GetModelResponse& out) {
   }
   out.set_parameters(parameters);
   out.set_constant_bytes(bytes);
-}
-
-absl::Status CheckPartition(const std::string& partition) {
-  if (partition.empty()) return absl::OkStatus();
-  auto parsed = ParsePartition(partition);
-  return parsed.ok() ? absl::OkStatus() : Annotate(parsed.status(), "partition");
 }
 
 }  // namespace
@@ -106,11 +90,32 @@ v1::GetStatusResponse Admin::Status() const {
 }
 
 absl::StatusOr<v1::ListModelsResponse> Admin::Models(const std::string& partition) const {
-  MODELD_RETURN_IF_ERROR(CheckPartition(partition));
+  MODELD_RETURN_IF_ERROR(CheckPartitionField(partition));
   v1::ListModelsResponse response;
-  const auto which = partition.empty() ? std::nullopt : std::optional(partition);
-  for (const auto& info : parts_.store.ListModels(which)) *response.add_models() = Summary(info);
+  for (v1::ModelSummary& summary : Summaries(partition, std::nullopt)) {
+    *response.add_models() = std::move(summary);
+  }
   return response;
+}
+
+std::vector<v1::ModelSummary> Admin::Summaries(const std::string& partition,
+                                               const std::optional<Digest>& model_id) const {
+  std::vector<storage::ModelInfo> models = parts_.store.ListModels();
+  std::map<Digest, size_t> holders;
+  for (const storage::ModelInfo& info : models) ++holders[info.model_id];
+  std::set<Digest> shared;
+  for (const storage::ShareInfo& share : parts_.store.ledger().Shares()) shared.insert(share.model_id);
+  std::vector<v1::ModelSummary> summaries;
+  std::map<std::string, storage::PartitionSnapshot> snapshots;
+  for (const storage::ModelInfo& info : models) {
+    if (!partition.empty() && info.partition != partition) continue;
+    if (model_id && info.model_id != *model_id) continue;
+    auto [snapshot, fresh] = snapshots.try_emplace(info.partition);
+    if (fresh) snapshot->second = parts_.store.space().Snapshot(info.partition);
+    summaries.push_back(Summarize(info, FindHeld(snapshot->second, info.model_id), holders[info.model_id],
+                                  shared.contains(info.model_id)));
+  }
+  return summaries;
 }
 
 std::vector<storage::ModelInfo> Admin::HoldsOf(const Digest& model_id) const {
@@ -131,7 +136,7 @@ absl::StatusOr<Admin::Found> Admin::Find(const Digest& model_id, storage::Lease&
 
 absl::StatusOr<v1::GetModelResponse> Admin::Model(const Digest& model_id) const {
   v1::GetModelResponse response;
-  for (const auto& info : HoldsOf(model_id)) *response.add_entries() = Summary(info);
+  for (v1::ModelSummary& summary : Summaries("", model_id)) *response.add_entries() = std::move(summary);
   if (response.entries().empty()) return ModelNotFound();
   for (v1::LoadedGraph& loaded : DescribeLoaded(parts_.table.All(), model_id)) {
     *response.add_loaded() = std::move(loaded);
@@ -149,17 +154,18 @@ absl::StatusOr<v1::GetModelResponse> Admin::Model(const Digest& model_id) const 
 
 absl::StatusOr<v1::DeleteModelResponse> Admin::DeleteModel(const Digest& model_id,
                                                            const std::string& partition) {
-  MODELD_RETURN_IF_ERROR(CheckPartition(partition));
-  auto holds = HoldsOf(model_id);
-  const size_t all = holds.size();
-  std::erase_if(holds, [&](const auto& hold) { return !partition.empty() && hold.partition != partition; });
+  MODELD_RETURN_IF_ERROR(CheckPartitionField(partition));
+  std::vector<storage::HoldName> holds;
+  for (const storage::ModelInfo& hold : HoldsOf(model_id)) {
+    if (partition.empty() || hold.partition == partition) holds.push_back({hold.partition, model_id});
+  }
   if (holds.empty()) return ModelNotFound();
   v1::DeleteModelResponse response;
-  if (holds.size() == all) response.set_freed_bytes(holds.front().exclusive_bytes);
-  for (const storage::ModelInfo& hold : holds) {
-    if (auto deleted = parts_.store.DeleteModel(hold.partition, model_id); !deleted.ok()) {
-      return FromStorage(deleted.status());
-    }
+  // Before they go: what they name is forgotten with them.
+  response.set_freed_bytes(parts_.store.FreedBy(holds));
+  for (const storage::HoldName& hold : holds) {
+    auto deleted = parts_.store.DeleteModel(hold.partition, model_id);
+    if (!deleted.ok()) return FromStorage(deleted.status());
   }
   Collect();
   return response;
@@ -173,21 +179,26 @@ v1::ListPartitionsResponse Admin::Partitions() const {
     partition.set_models(info.models);
     partition.set_logical_bytes(info.logical_bytes);
     partition.set_staged_bytes(info.staged_bytes);
+    partition.set_quota_bytes(parts_.store.space().QuotaOf(info.partition));
+    *partition.mutable_limits() = LimitsMessage(parts_.store.space().LimitsOf(info.partition));
+    partition.set_keys(info.keys);
+    partition.set_last_used_at(absl::ToUnixSeconds(info.last_used));
   }
   return response;
 }
 
 absl::StatusOr<v1::RemovePartitionResponse> Admin::RemovePartition(const std::string& partition) {
   if (partition.empty()) return BadField("partition", "is empty");
-  MODELD_RETURN_IF_ERROR(CheckPartition(partition));
-  const uint64_t before = parts_.store.Usage().physical_bytes;
+  MODELD_RETURN_IF_ERROR(CheckPartitionField(partition));
+  v1::RemovePartitionResponse response;
+  std::vector<storage::HoldName> holds;
+  for (const storage::ModelInfo& info : parts_.store.ListModels(partition)) {
+    holds.push_back({partition, info.model_id});
+  }
+  response.set_freed_bytes(parts_.store.FreedBy(holds));
   auto removed = parts_.store.RemovePartition(partition);
   if (!removed.ok()) return FromStorage(removed.status());
   if (!*removed) return absl::NotFoundError("partition: not found");
-  v1::RemovePartitionResponse response;
-  // Another store may have added some meanwhile.
-  const uint64_t after = parts_.store.Usage().physical_bytes;
-  response.set_freed_bytes(before > after ? before - after : 0);
   Collect();
   return response;
 }

@@ -55,6 +55,9 @@ class Admin {
   absl::Status Verify(bool rehash, const SendVerify& send);
 
  private:
+  // Of one partition or all (empty), of one model or all; by partition and model.
+  std::vector<v1::ModelSummary> Summaries(const std::string& partition,
+                                          const std::optional<Digest>& model_id) const;
   // Every partition's hold on a model.
   std::vector<storage::ModelInfo> HoldsOf(const Digest& model_id) const;
   // A model as one of its partitions has it, whole if any is. Its blobs are held by `lease`.

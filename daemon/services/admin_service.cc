@@ -94,6 +94,35 @@ grpc::Status AdminService::ExportModel(grpc::ServerContext* context, const v1::E
   });
 }
 
+grpc::Status AdminService::GetMetrics(grpc::ServerContext* context, const v1::GetMetricsRequest*,
+                                      v1::GetMetricsResponse* response) {
+  return Serve(gate_, kAdmin, *context, "AdminService/GetMetrics", [&](Call&) -> absl::Status {
+    MODELD_ASSIGN_OR_RETURN(*response->mutable_text(), activity_.MetricsText());
+    return absl::OkStatus();
+  });
+}
+
+grpc::Status AdminService::WatchActivity(grpc::ServerContext* context,
+                                         const v1::WatchActivityRequest* request,
+                                         grpc::ServerWriter<v1::ActivityResponse>* writer) {
+  return Serve(gate_, kAdmin, *context, "AdminService/WatchActivity", [&](Call& call) -> absl::Status {
+    const auto wanted = [&]() -> absl::Status {
+      MODELD_RETURN_IF_ERROR(call.cancellation().Check());
+      return gate_.CheckOpen();
+    };
+    return activity_.Watch(request->interval_ms(), wanted,
+                           [&](const v1::ActivityResponse& message) { return writer->Write(message); });
+  });
+}
+
+grpc::Status AdminService::Diagnose(grpc::ServerContext* context, const v1::DiagnoseRequest*,
+                                    v1::DiagnoseResponse* response) {
+  return Serve(gate_, kAdmin, *context, "AdminService/Diagnose", [&](Call&) {
+    *response = diagnosis_.Run();
+    return absl::OkStatus();
+  });
+}
+
 grpc::Status AdminService::GetConfig(grpc::ServerContext* context, const v1::GetConfigRequest*,
                                      v1::GetConfigResponse* response) {
   return Serve(gate_, kAdmin, *context, "AdminService/GetConfig", [&](Call&) {

@@ -2,6 +2,7 @@
 #ifndef MODELD_DAEMON_SERVICES_CACHE_ADMIN_SERVICE_H_
 #define MODELD_DAEMON_SERVICES_CACHE_ADMIN_SERVICE_H_
 
+#include "daemon/services/cache_admin.h"
 #include "daemon/services/call_context.h"
 #include "modeld/v1/cache_admin.grpc.pb.h"
 
@@ -12,8 +13,18 @@ class CacheAdminService final : public v1::CacheAdminService::Service {
  public:
   struct Parts {
     CallGate& gate;
+    CacheAdmin& admin;
   };
   explicit CacheAdminService(const Parts& parts) : parts_(parts) {}
+
+  grpc::Status ListCache(grpc::ServerContext*, const v1::ListCacheRequest*, v1::ListCacheResponse*) override;
+  grpc::Status GetUsage(grpc::ServerContext*, const v1::GetUsageRequest*, v1::GetUsageResponse*) override;
+  grpc::Status Prune(grpc::ServerContext*, const v1::PruneRequest*, v1::PruneResponse*) override;
+  grpc::Status SetModelWish(grpc::ServerContext*, const v1::SetModelWishRequest*,
+                            v1::SetModelWishResponse*) override;
+  grpc::Status SetPartitionLimits(grpc::ServerContext*, const v1::SetPartitionLimitsRequest*,
+                                  v1::SetPartitionLimitsResponse*) override;
+  grpc::Status Why(grpc::ServerContext*, const v1::WhyRequest*, v1::WhyResponse*) override;
 
  private:
   const Parts parts_;

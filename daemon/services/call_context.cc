@@ -52,13 +52,14 @@ absl::StatusOr<std::unique_ptr<Call>> CallGate::Enter(CallOrigin origin, Door do
   MODELD_ASSIGN_OR_RETURN(std::shared_ptr<Session> session, sessions_.Find(origin.peer));
   const PeerIdentity& identity = session->identity();
   if (door == Door::kAdmin && identity.role != Role::kAdmin) {
-    return absl::PermissionDeniedError(absl::StrCat(
-        "AdminService: needs an admin session, this one is of role ", std::string(RoleName(identity.role))));
+    return absl::PermissionDeniedError(
+        absl::StrCat("administration: needs an admin session, this one is of role ",
+                     std::string(RoleName(identity.role))));
   }
   MODELD_ASSIGN_OR_RETURN(std::string partition, ResolvePartition(identity, origin.partitions));
   {
     absl::MutexLock lock(&mu_);
-    if (draining_) return absl::UnavailableError("modeld: is shutting down");
+    MODELD_RETURN_IF_ERROR(OpenLocked());
     ++in_flight_;
   }
   std::shared_ptr<SessionObjects> objects = table_.For(session);
@@ -87,6 +88,15 @@ bool CallGate::Drain(absl::Time deadline) {
 uint32_t CallGate::calls_in_flight() const {
   absl::MutexLock lock(&mu_);
   return in_flight_;
+}
+
+absl::Status CallGate::CheckOpen() const {
+  absl::MutexLock lock(&mu_);
+  return OpenLocked();
+}
+
+absl::Status CallGate::OpenLocked() const {
+  return draining_ ? absl::UnavailableError("modeld: is shutting down") : absl::OkStatus();
 }
 
 void CallGate::Leave() {

@@ -91,10 +91,14 @@ class CallGate {
   // Lets nobody in from now on, and waits until all have left or `deadline`; returns whether all have.
   bool Drain(absl::Time deadline);
   uint32_t calls_in_flight() const;
+  // UNAVAILABLE once Drain() was called: calls without an end of their own end then.
+  absl::Status CheckOpen() const;
 
  private:
   friend class Call;
   void Leave();
+  // CheckOpen().
+  absl::Status OpenLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   // Fixed at construction.
   const SessionRegistry& sessions_;

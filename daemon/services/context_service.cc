@@ -76,6 +76,10 @@ grpc::Status ContextService::CreateContext(grpc::ServerContext* context,
     MODELD_ASSIGN_OR_RETURN(const Devices::Choice choice, devices_.Choose(wishes));
     MODELD_ASSIGN_OR_RETURN(const auto made,
                             call.objects().AddContext(call.partition(), choice.backend, choice.options));
+    metrics_
+        .counter(CounterName::kPlacements,
+                 {DeviceKind(made->device), wishes.device.empty() ? "default" : "requested"})
+        .Add();
     response->set_context_id(made->id);
     return absl::OkStatus();
   });

@@ -3,6 +3,7 @@
 #define MODELD_DAEMON_SERVICES_CONTEXT_SERVICE_H_
 
 #include "daemon/memory/ticket_office.h"
+#include "daemon/metrics/metrics.h"
 #include "daemon/services/call_context.h"
 #include "daemon/services/devices.h"
 #include "daemon/services/limits.h"
@@ -15,8 +16,8 @@ namespace modeld {
 class ContextService final : public v1::ContextService::Service {
  public:
   ContextService(CallGate& gate, const Devices& devices, TicketOffice& tickets, const ServiceLimits& limits,
-                 const DaemonInfo& info)
-      : gate_(gate), devices_(devices), tickets_(tickets), limits_(limits), info_(info) {}
+                 const DaemonInfo& info, Metrics& metrics)
+      : gate_(gate), devices_(devices), tickets_(tickets), limits_(limits), info_(info), metrics_(metrics) {}
 
   grpc::Status GetCapabilities(grpc::ServerContext*, const v1::GetCapabilitiesRequest*,
                                v1::Capabilities*) override;
@@ -43,6 +44,7 @@ class ContextService final : public v1::ContextService::Service {
   TicketOffice& tickets_;
   const ServiceLimits& limits_;
   const DaemonInfo& info_;
+  Metrics& metrics_;
 };
 
 }  // namespace modeld

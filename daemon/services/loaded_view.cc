@@ -40,10 +40,13 @@ LoadedTotals SumLoaded(const std::vector<std::shared_ptr<SessionObjects>>& sessi
   for (const auto& session : sessions) {
     for (const auto& graph : session->Graphs()) {
       ++totals.graphs;
-      totals.resident_bytes += graph->arenas.bytes();
-      if (programs.insert(graph->program.get()).second) totals.resident_bytes += graph->program->packed_bytes;
+      uint64_t bytes = graph->arenas.bytes();
+      if (programs.insert(graph->program.get()).second) bytes += graph->program->packed_bytes;
+      totals.resident_bytes += bytes;
+      totals.resident_by_device[graph->context->device] += bytes;
     }
   }
+  totals.programs = programs.size();
   return totals;
 }
 

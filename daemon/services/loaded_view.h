@@ -3,8 +3,10 @@
 #define MODELD_DAEMON_SERVICES_LOADED_VIEW_H_
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/digest.h"
@@ -20,10 +22,12 @@ namespace modeld {
 std::vector<v1::LoadedGraph> DescribeLoaded(const std::vector<std::shared_ptr<SessionObjects>>& sessions,
                                             const std::optional<Digest>& model_id);
 
-// Packed weights, each program once, and arenas.
 struct LoadedTotals {
   uint64_t graphs = 0;
+  uint64_t programs = 0;
+  // Packed weights, each program once, and arenas; in all, and by the device's name.
   uint64_t resident_bytes = 0;
+  std::map<std::string, uint64_t> resident_by_device;
 };
 LoadedTotals SumLoaded(const std::vector<std::shared_ptr<SessionObjects>>& sessions);
 

@@ -94,13 +94,32 @@ struct Runner::Buffers {
   }
 };
 
-absl::StatusOr<absl::Duration> Runner::Execute(Call& call, LoadedGraph& graph, Buffers& buffers) {
+void Runner::Count(const absl::Status& status, Stage stage) {
+  absl::string_view result = "other";
+  if (status.ok()) {
+    result = "ok";
+  } else if (absl::IsCancelled(status) || absl::IsDeadlineExceeded(status)) {
+    result = "cancelled";
+  } else if (stage == Stage::kAsked) {
+    result = "rejected";
+  } else if (stage == Stage::kInEngine) {
+    result = "backend";
+  }
+  metrics_.counter(CounterName::kInferenceRequests, {result}).Add();
+}
+
+absl::StatusOr<absl::Duration> Runner::Execute(Call& call, LoadedGraph& graph, Buffers& buffers,
+                                               Stage& stage) {
   absl::Duration run_time;
+  const absl::Time asked_at = clock_.Now();
   MODELD_RETURN_IF_ERROR(
       scheduler_.Run({call.session_id(), graph.context->id}, call.cancellation(), [&]() -> absl::Status {
         const CancelToken& token = call.cancellation().token();
+        stage = Stage::kBegun;
         MODELD_ASSIGN_OR_RETURN(Arena arena, graph.arenas.Take(*graph.program));
         const absl::Time begin = clock_.Now();
+        metrics_.histogram(HistogramName::kQueueDuration).Observe(begin - asked_at);
+        stage = Stage::kInEngine;
         for (const Buffers::Copy& copy : buffers.copies_in) {
           std::memcpy(copy.own.data(), copy.shared.data(), copy.own.size());
         }
@@ -112,6 +131,7 @@ absl::StatusOr<absl::Duration> Runner::Execute(Call& call, LoadedGraph& graph, B
           }
         }
         run_time = clock_.Now() - begin;
+        metrics_.histogram(HistogramName::kInferenceDuration).Observe(run_time);
         graph.arenas.Give(std::move(arena));
         return status;
       }));
@@ -122,6 +142,14 @@ absl::StatusOr<absl::Duration> Runner::Execute(Call& call, LoadedGraph& graph, B
 
 absl::StatusOr<absl::Duration> Runner::Dispatch(Call& call, uint64_t graph_id, const TensorIds& inputs,
                                                 const TensorIds& outputs) {
+  Stage stage = Stage::kAsked;
+  auto run_time = BindAndDispatch(call, graph_id, inputs, outputs, stage);
+  Count(run_time.status(), stage);
+  return run_time;
+}
+
+absl::StatusOr<absl::Duration> Runner::BindAndDispatch(Call& call, uint64_t graph_id, const TensorIds& inputs,
+                                                       const TensorIds& outputs, Stage& stage) {
   MODELD_ASSIGN_OR_RETURN(auto graph, call.objects().FindGraph(call.partition(), graph_id));
   MODELD_RETURN_IF_ERROR(call.BindTo(graph->context->id, graph_id));
   MODELD_RETURN_IF_ERROR(CheckNames("input", graph->inputs, inputs));
@@ -143,12 +171,21 @@ absl::StatusOr<absl::Duration> Runner::Dispatch(Call& call, uint64_t graph_id, c
     }
     MODELD_RETURN_IF_ERROR(buffers.AddShared(std::move(tensor), /*is_output=*/true));
   }
-  return Execute(call, *graph, buffers);
+  return Execute(call, *graph, buffers, stage);
 }
 
 absl::StatusOr<Runner::RunResult> Runner::Run(Call& call, uint64_t graph_id,
                                               const std::map<std::string, absl::string_view>& inputs,
                                               const std::vector<std::string>& wanted) {
+  Stage stage = Stage::kAsked;
+  auto result = BindAndRun(call, graph_id, inputs, wanted, stage);
+  Count(result.status(), stage);
+  return result;
+}
+
+absl::StatusOr<Runner::RunResult> Runner::BindAndRun(Call& call, uint64_t graph_id,
+                                                     const std::map<std::string, absl::string_view>& inputs,
+                                                     const std::vector<std::string>& wanted, Stage& stage) {
   MODELD_ASSIGN_OR_RETURN(auto graph, call.objects().FindGraph(call.partition(), graph_id));
   MODELD_RETURN_IF_ERROR(call.BindTo(graph->context->id, graph_id));
   MODELD_RETURN_IF_ERROR(CheckNames("input", graph->inputs, inputs));
@@ -188,7 +225,7 @@ absl::StatusOr<Runner::RunResult> Runner::Run(Call& call, uint64_t graph_id,
       buffers.outputs.push_back(unwanted);
     }
   }
-  MODELD_ASSIGN_OR_RETURN(result.run_time, Execute(call, *graph, buffers));
+  MODELD_ASSIGN_OR_RETURN(result.run_time, Execute(call, *graph, buffers, stage));
   return result;
 }
 

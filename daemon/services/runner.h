@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "daemon/metrics/metrics.h"
 #include "daemon/services/call_context.h"
 #include "daemon/services/limits.h"
 #include "daemon/services/objects.h"
@@ -28,8 +29,9 @@ namespace modeld {
 // checked holds. Floats run in place; a client that changes them gets results of its own making.
 class Runner {
  public:
-  Runner(Scheduler& scheduler, const Clock& clock, const ServiceLimits& limits)
-      : scheduler_(scheduler), clock_(clock), limits_(limits) {}
+  // `metrics`: every call counts once among the inference requests.
+  Runner(Scheduler& scheduler, const Clock& clock, const ServiceLimits& limits, Metrics& metrics)
+      : scheduler_(scheduler), clock_(clock), limits_(limits), metrics_(metrics) {}
 
   // Tensor ids by the graph's names.
   using TensorIds = std::map<std::string, uint64_t>;
@@ -48,12 +50,22 @@ class Runner {
 
  private:
   struct Buffers;
+  // How far a call has come.
+  enum class Stage { kAsked, kBegun, kInEngine };
+  absl::StatusOr<absl::Duration> BindAndDispatch(Call& call, uint64_t graph_id, const TensorIds& inputs,
+                                                 const TensorIds& outputs, Stage& stage);
+  absl::StatusOr<RunResult> BindAndRun(Call& call, uint64_t graph_id,
+                                       const std::map<std::string, absl::string_view>& inputs,
+                                       const std::vector<std::string>& wanted, Stage& stage);
   // Waits for its turn and executes.
-  absl::StatusOr<absl::Duration> Execute(Call& call, LoadedGraph& graph, Buffers& buffers);
+  absl::StatusOr<absl::Duration> Execute(Call& call, LoadedGraph& graph, Buffers& buffers, Stage& stage);
+  // Counts a call that ended with `status` at `stage`.
+  void Count(const absl::Status& status, Stage stage);
 
   Scheduler& scheduler_;
   const Clock& clock_;
   const ServiceLimits& limits_;
+  Metrics& metrics_;
 };
 
 }  // namespace modeld

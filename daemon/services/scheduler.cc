@@ -63,6 +63,11 @@ uint32_t Scheduler::queued() const {
   return queued_;
 }
 
+uint32_t Scheduler::running() const {
+  absl::MutexLock lock(&mu_);
+  return running_;
+}
+
 absl::Status Scheduler::Enqueue(const JobPtr& job) {
   absl::MutexLock lock(&mu_);
   if (queued_ >= options_.max_queued) {
@@ -134,6 +139,7 @@ Scheduler::JobPtr Scheduler::Pick() {
     turns_.push_back(session_id);
     if (JobPtr job = PickFrom(sessions_[session_id])) {
       --queued_;
+      ++running_;
       return job;
     }
   }
@@ -145,6 +151,7 @@ void Scheduler::Finish(const Job& job) {
   Queue& queue = session->second;
   queue.busy_lanes.erase(job.lane.lane_id);
   --queue.running;
+  --running_;
   if (queue.lanes.empty() && queue.running == 0) {
     sessions_.erase(session);
     turns_.erase(std::find(turns_.begin(), turns_.end(), job.lane.session_id));

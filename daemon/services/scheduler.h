@@ -50,6 +50,8 @@ class Scheduler {
 
   // Work that waits now.
   uint32_t queued() const;
+  // Work that is done now.
+  uint32_t running() const;
 
  private:
   struct Job;
@@ -82,6 +84,7 @@ class Scheduler {
   absl::CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   uint32_t queued_ ABSL_GUARDED_BY(mu_) = 0;
+  uint32_t running_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<uint64_t, Queue> sessions_ ABSL_GUARDED_BY(mu_);
   // The sessions of sessions_, in the order of their turns.
   std::deque<uint64_t> turns_ ABSL_GUARDED_BY(mu_);

@@ -170,6 +170,7 @@ TEST_CASE("work whose client has gone never begins, and frees its place") {
   Trace trace;
   callers.Start({1, 1}, plug.work());
   plug.entered.WaitForNotification();
+  CHECK(scheduler.running() == 1);
   std::atomic<bool> gone = false;
   Cancellation cancellation([&] { return gone.load(); });
   std::thread leaver([&] {
@@ -233,6 +234,7 @@ TEST_CASE("many callers of many lanes all get through, one at a time in each lan
   CHECK(done == 60 * 20);
   CHECK_FALSE(overlap);
   CHECK(scheduler.queued() == 0);
+  CHECK(scheduler.running() == 0);
 }
 
 }  // namespace

@@ -7,7 +7,10 @@
 #include <utility>
 
 #include "daemon/services/admin.h"
+#include "daemon/services/admin_activity.h"
+#include "daemon/services/admin_diagnosis.h"
 #include "daemon/services/admin_service.h"
+#include "daemon/services/cache_admin.h"
 #include "daemon/services/cache_admin_service.h"
 #include "daemon/services/call_context.h"
 #include "daemon/services/constants.h"
@@ -58,14 +61,17 @@ struct Services::Parts {
         programs(compiles, options.clock),
         maker(options.store, programs, options.limits),
         constants(options.store, options.limits),
-        runner(runs, options.clock, options.limits),
+        runner(runs, options.clock, options.limits, options.metrics),
         cache(options.store, maker, options.limits),
         admin({options.store, table, options.sessions, devices, options.limits, options.info, options.clock}),
-        context_service(gate, devices, options.tickets, options.limits, options.info),
+        activity({options.store, table, options.sessions, runs, options.metrics, options.clock}),
+        diagnosis({options.store, options.info, options.metrics}),
+        cache_admin(options.store, options.clock),
+        context_service(gate, devices, options.tickets, options.limits, options.info, options.metrics),
         inference_service(gate, maker, constants, runner, options.limits),
         model_cache_service(gate, cache, options.limits),
-        admin_service(gate, admin, options.config),
-        cache_admin_service({gate}) {}
+        admin_service({gate, admin, activity, diagnosis, options.config}),
+        cache_admin_service({gate, cache_admin}) {}
 
   const ServicesOptions options;
   Devices devices;
@@ -79,6 +85,9 @@ struct Services::Parts {
   Runner runner;
   ModelCache cache;
   Admin admin;
+  Activity activity;
+  Diagnosis diagnosis;
+  CacheAdmin cache_admin;
   ContextService context_service;
   InferenceService inference_service;
   ModelCacheService model_cache_service;

@@ -1,0 +1,165 @@
+#include "daemon/services/admin_activity.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "base/status.h"
+#include "daemon/services/errors.h"
+#include "daemon/services/loaded_view.h"
+#include "storage/plan_store.h"
+
+namespace modeld {
+namespace {
+
+constexpr uint32_t kDefaultIntervalMs = 1'000;
+constexpr uint32_t kMinIntervalMs = 100;
+// How often a pause looks whether the call is still wanted.
+constexpr absl::Duration kPollInterval = absl::Milliseconds(50);
+
+uint64_t OwnResidentBytes() {
+  std::ifstream file("/proc/self/statm");
+  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  return ResidentBytesIn(text, static_cast<uint64_t>(sysconf(_SC_PAGESIZE)));
+}
+
+// A loaded model with all of its sessions' graphs.
+struct Active {
+  v1::ActivityResponse::Model message;
+  uint64_t runs = 0;
+  std::set<const Program*> programs;
+};
+
+// By partition, model and device.
+std::map<std::string, Active> ActiveModels(const std::vector<std::shared_ptr<SessionObjects>>& sessions) {
+  std::map<std::string, Active> models;
+  for (const auto& session : sessions) {
+    std::set<Active*> counted;
+    for (const auto& graph : session->Graphs()) {
+      const std::string& device = graph->context->device;
+      Active& active = models[absl::StrCat(graph->partition, "\n", graph->model_id.ToHex(), device)];
+      v1::ActivityResponse::Model& model = active.message;
+      if (graph->stored) model.set_model_id(std::string(graph->model_id.bytes()));
+      model.set_partition(graph->partition);
+      model.set_device(device);
+      if (active.programs.insert(graph->program.get()).second) {
+        model.set_packed_bytes(model.packed_bytes() + graph->program->packed_bytes);
+      }
+      model.set_arena_bytes(model.arena_bytes() + graph->arenas.bytes());
+      if (counted.insert(&active).second) model.set_sessions(model.sessions() + 1);
+      model.set_idle_seconds_left(-1);
+      active.runs += graph->runs;
+    }
+  }
+  return models;
+}
+
+// Events per second; counts fall when a session takes its graphs with it.
+double Rate(uint64_t before, uint64_t now, absl::Duration over) {
+  if (now <= before || over <= absl::ZeroDuration()) return 0;
+  return static_cast<double>(now - before) / absl::ToDoubleSeconds(over);
+}
+
+absl::Status PauseUntil(absl::Time end, const Activity::Wanted& wanted) {
+  while (true) {
+    MODELD_RETURN_IF_ERROR(wanted());
+    const absl::Duration left = end - absl::Now();
+    if (left <= absl::ZeroDuration()) return absl::OkStatus();
+    absl::SleepFor(std::min(left, kPollInterval));
+  }
+}
+
+}  // namespace
+
+uint64_t ResidentBytesIn(absl::string_view statm, uint64_t page_bytes) {
+  const std::vector<absl::string_view> fields = absl::StrSplit(statm, ' ');
+  uint64_t pages = 0;
+  return fields.size() > 1 && absl::SimpleAtoi(fields[1], &pages) ? pages * page_bytes : 0;
+}
+
+absl::StatusOr<std::string> Activity::MetricsText() {
+  auto usage = parts_.store.space().Usage();
+  if (!usage.ok()) return FromStorage(usage.status());
+  RefreshGauges(*usage);
+  return parts_.metrics.Text();
+}
+
+void Activity::RefreshGauges(const storage::SpaceUsage& usage) {
+  Metrics& metrics = parts_.metrics;
+  metrics.gauge(GaugeName::kPendingRequests).Set(parts_.runs.queued());
+  metrics.gauge(GaugeName::kCacheBytes, {"blob"}).Set(usage.blob_bytes + usage.unreferenced_bytes);
+  metrics.gauge(GaugeName::kCacheBytes, {"plan"}).Set(usage.plan_bytes);
+  metrics.gauge(GaugeName::kCacheBytes, {"staging"}).Set(usage.staging_bytes);
+  metrics.gauge(GaugeName::kCacheBytes, {"quarantine"}).Set(usage.quarantine_bytes);
+  const auto sessions = parts_.table.All();
+  const LoadedTotals totals = SumLoaded(sessions);
+  metrics.gauge(GaugeName::kLoadedModels).Set(totals.programs);
+  // Zero for the kinds that hold nothing now.
+  std::map<Gauge*, uint64_t> resident;
+  for (const absl::string_view kind :
+       GaugeRows()[static_cast<size_t>(GaugeName::kResidentBytes)].labels[0].values) {
+    resident[&metrics.gauge(GaugeName::kResidentBytes, {kind})] = 0;
+  }
+  for (const auto& [device, bytes] : totals.resident_by_device) {
+    resident[&metrics.gauge(GaugeName::kResidentBytes, {DeviceKind(device)})] += bytes;
+  }
+  for (const auto& [gauge, bytes] : resident) gauge->Set(bytes);
+}
+
+v1::ActivityResponse Activity::Observe(Counts& counts) const {
+  v1::ActivityResponse message;
+  Counts now;
+  now.at = parts_.clock.Now();
+  now.runs = parts_.metrics.counter(CounterName::kInferenceRequests, {"ok"}).value();
+  const absl::Duration over = now.at - counts.at;
+  const auto sessions = parts_.table.All();
+  for (auto& [key, active] : ActiveModels(sessions)) {
+    now.by_model[key] = active.runs;
+    const auto before = counts.by_model.find(key);
+    if (before != counts.by_model.end()) {
+      active.message.set_runs_per_second(Rate(before->second, active.runs, over));
+    }
+    *message.add_models() = std::move(active.message);
+  }
+  if (counts.at != absl::InfinitePast()) message.set_runs_per_second(Rate(counts.runs, now.runs, over));
+  message.set_running(parts_.runs.running());
+  message.set_queued(parts_.runs.queued());
+  message.set_resident_bytes(SumLoaded(sessions).resident_bytes);
+  message.set_rss_bytes(OwnResidentBytes());
+  message.set_sessions(static_cast<uint32_t>(parts_.sessions.List().size()));
+  const storage::StoreUsage usage = parts_.store.Usage();
+  message.set_disk_bytes(usage.physical_bytes + usage.unreferenced_bytes + usage.staged_bytes +
+                         parts_.store.plans().Bytes());
+  message.set_free_bytes(usage.free_bytes);
+  message.set_staging_bytes(usage.staged_bytes);
+  counts = std::move(now);
+  return message;
+}
+
+absl::Status Activity::Watch(uint32_t interval_ms, const Wanted& wanted, const Send& send) {
+  if (interval_ms == 0) interval_ms = kDefaultIntervalMs;
+  if (interval_ms < kMinIntervalMs) {
+    return BadField("interval_ms", absl::StrCat("is ", interval_ms, ", at least ", kMinIntervalMs));
+  }
+  const absl::Duration interval = absl::Milliseconds(interval_ms);
+  Counts counts;
+  counts.at = absl::InfinitePast();
+  absl::Time next = absl::Now();
+  while (true) {
+    if (!send(Observe(counts))) return absl::CancelledError("the call: cancelled");
+    // A slow reader gets the next message an interval after this one, not all that it missed.
+    next = std::max(next + interval, absl::Now());
+    MODELD_RETURN_IF_ERROR(PauseUntil(next, wanted));
+  }
+}
+
+}  // namespace modeld
