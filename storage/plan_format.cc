@@ -101,7 +101,7 @@ absl::StatusOr<uint64_t> PlanHeadBytes(absl::string_view prefix, uint64_t file_b
     return Damaged("its file does not begin as one");
   }
   if (Get(prefix, kVersionAt, 4) != kVersion) {
-    return absl::FailedPreconditionError("a plan: is of another version of the format");
+    return absl::UnimplementedError("a plan: is of another version of the format");
   }
   const auto head = HeadBytes(Get(prefix, kSegmentsAt, 4), Get(prefix, kMetadataBytesAt, 8));
   if (!head || *head > file_bytes) return Damaged("its head does not fit its file");

@@ -50,7 +50,7 @@ std::string EncodePlanHead(const Digest& key, absl::string_view metadata, const 
                            absl::string_view secret);
 
 // How many bytes the head has that begins with `prefix` (kPlanPrefixBytes of them); believed only so far that
-// it fits a file of `file_bytes`. FAILED_PRECONDITION: another version of the format. DATA_LOSS: no plan, or
+// it fits a file of `file_bytes`. UNIMPLEMENTED: another version of the format. DATA_LOSS: no plan, or
 // sizes that cannot be.
 absl::StatusOr<uint64_t> PlanHeadBytes(absl::string_view prefix, uint64_t file_bytes);
 

@@ -193,7 +193,7 @@ PlanFault FaultOf(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kNotFound:
       return PlanFault::kAbsent;
-    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kUnimplemented:
       return PlanFault::kVersion;
     case absl::StatusCode::kDataLoss:
       return PlanFault::kDamaged;

@@ -1,0 +1,209 @@
+#include "daemon/cache/plan_keeper.h"
+
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "base/version.h"
+
+namespace modeld {
+namespace {
+
+// The nicest there is: the writer takes what others leave.
+constexpr int kLowestPriority = 19;
+constexpr absl::string_view kIsa = " isa 0x";
+constexpr absl::string_view kThreads = " threads ";
+
+// Instruction sets of a fingerprint, one name for each bit of the library's mask, in which a greater set
+// holds the bits of those that it includes. What is not hexadecimal gives none.
+std::vector<std::string> InstructionSets(absl::string_view hex) {
+  std::vector<std::string> sets;
+  uint64_t mask = 0;
+  if (!absl::SimpleHexAtoi(hex, &mask)) return sets;
+  for (int bit = 0; bit < 64; ++bit) {
+    if (mask >> bit & 1) sets.push_back(absl::StrCat("isa bit ", bit));
+  }
+  return sets;
+}
+
+}  // namespace
+
+PlanSubject SubjectOf(const Graph& graph, const Backend& backend, const CompileOptions& options,
+                      const std::string& partition, const Digest& model_id) {
+  const DeviceDescription device = backend.Describe();
+  PlanSubject subject;
+  subject.structure = StructureDigest(graph);
+  subject.key = PlanKey(subject.structure, device, options);
+  subject.device = device.name;
+  subject.fingerprint =
+      absl::StrCat(device.fingerprint, "\nmodeld ", kVersion, " plans ", kPlanFormat, "\nfuse ",
+                   options.fuse ? 1 : 0, " claim ", options.claim ? 1 : 0, "\n", options.num_threads);
+  subject.partition = partition;
+  subject.model_id = model_id;
+  return subject;
+}
+
+policy::PlanTraits TraitsOf(const std::string& device, const std::string& fingerprint) {
+  const std::vector<std::string> lines = absl::StrSplit(fingerprint, '\n');
+  policy::PlanTraits traits;
+  traits.device = device;
+  if (lines.size() != 4) return traits;
+  absl::string_view hardware = lines[0];
+  traits.options = lines[2];
+  if (!absl::SimpleAtoi(lines[3], &traits.threads)) traits.threads = 0;
+  // "... isa 0x<mask> threads <n>": what a device without either says is part of its build.
+  const size_t isa = hardware.find(kIsa);
+  if (isa != absl::string_view::npos) {
+    absl::string_view rest = hardware.substr(isa + kIsa.size());
+    const size_t threads = rest.find(kThreads);
+    if (threads != absl::string_view::npos) {
+      uint32_t preferred = 0;
+      if (traits.threads == 0 && absl::SimpleAtoi(rest.substr(threads + kThreads.size()), &preferred)) {
+        traits.threads = preferred;
+      }
+      rest = rest.substr(0, threads);
+    }
+    traits.instruction_sets = InstructionSets(rest);
+    hardware = hardware.substr(0, isa);
+  }
+  traits.build = absl::StrCat(hardware, "\n", lines[1]);
+  return traits;
+}
+
+PlanKeeper::PlanKeeper(storage::PlanStore& plans, Metrics& metrics, const Clock& clock, Options options)
+    : plans_(plans), metrics_(metrics), clock_(clock), options_(options), thread_([this] { Work(); }) {}
+
+PlanKeeper::~PlanKeeper() {
+  Stop();
+}
+
+void PlanKeeper::Stop() {
+  {
+    absl::MutexLock lock(&mu_);
+    stopping_ = true;
+    queue_.clear();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+size_t PlanKeeper::queued() const {
+  absl::MutexLock lock(&mu_);
+  return queue_.size();
+}
+
+std::optional<PlanKeeper::Choice> PlanKeeper::Choose(const PlanSubject& subject) const {
+  std::vector<storage::PlanInfo> plans = plans_.Candidates(subject.structure, subject.device);
+  std::vector<policy::PlanCandidate> candidates;
+  for (const storage::PlanInfo& plan : plans) {
+    candidates.push_back({.traits = TraitsOf(plan.device, plan.fingerprint), .created = plan.created});
+  }
+  const auto choice = policy::BestPlan(candidates, TraitsOf(subject.device, subject.fingerprint));
+  if (!choice) return std::nullopt;
+  return Choice{std::move(plans[choice->index]), choice->verdict != policy::PlanVerdict::kOptimal};
+}
+
+std::optional<PlanKeeper::Loaded> PlanKeeper::Load(const PlanSubject& subject, const Graph& graph,
+                                                   const Backend& backend, const CompileOptions& options,
+                                                   ConstantSource constant,
+                                                   absl::FunctionRef<bool(absl::Duration)> pause) {
+  const absl::Time begin = clock_.Now();
+  const std::optional<Choice> choice = Choose(subject);
+  if (!choice) return std::nullopt;
+  const Digest& key = choice->plan.key;
+  const bool paid = !options_.delay || plans_.IsCause(key, subject.partition);
+  const auto opened = plans_.Open(key);
+  if (const auto* fault = std::get_if<storage::PlanFault>(&opened)) {
+    CountFailure(storage::PlanFaultName(*fault));
+    return std::nullopt;
+  }
+  const auto& plan = std::get<storage::OpenedPlan>(opened);
+  absl::StatusOr<std::shared_ptr<const Program>> program =
+      LoadPlan(graph, plan.metadata, plan.segments, backend, options, constant);
+  if (!program.ok()) {
+    CountFailure("engine");
+    // It would fail the next time, too; a plan of another processor may be right there.
+    if (!choice->stale) plans_.Remove(key).IgnoreError();
+    return std::nullopt;
+  }
+  const absl::Duration left = plan.compile_time - (clock_.Now() - begin);
+  if (!paid && left > absl::ZeroDuration() && !pause(left)) return std::nullopt;
+  // What cannot be noted now is paid for again.
+  plans_.AddUse(key, subject.partition, subject.model_id).IgnoreError();
+  return Loaded{*std::move(program), plan.compile_time, choice->stale};
+}
+
+bool PlanKeeper::HasPaid(const PlanSubject& subject) const {
+  const std::optional<Choice> choice = Choose(subject);
+  return choice && (!options_.delay || plans_.IsCause(choice->plan.key, subject.partition));
+}
+
+void PlanKeeper::NotePaid(const PlanSubject& subject) {
+  const std::optional<Choice> choice = Choose(subject);
+  if (choice) plans_.AddUse(choice->plan.key, subject.partition, subject.model_id).IgnoreError();
+}
+
+void PlanKeeper::Keep(const PlanSubject& subject, PlanImage image, absl::Duration compile_time) {
+  storage::NewPlan plan{.key = subject.key,
+                        .structure = subject.structure,
+                        .device = subject.device,
+                        .fingerprint = subject.fingerprint,
+                        .metadata = std::move(image.metadata),
+                        .segments = std::move(image.segments),
+                        .compile_time = compile_time,
+                        .partition = subject.partition,
+                        .model_id = subject.model_id};
+  Later(subject.partition, [this, plan = std::move(plan)] {
+    if (!plans_.Write(plan).ok()) CountFailure("write");
+  });
+}
+
+void PlanKeeper::Later(const std::string& partition, std::function<void()> work) {
+  absl::MutexLock lock(&mu_);
+  if (stopping_ || queue_.size() >= options_.max_queued) return;
+  queue_.push_back({partition, std::move(work)});
+}
+
+void PlanKeeper::Forget(const std::string& partition) {
+  const auto idle = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return busy_for_ != partition; };
+  absl::MutexLock lock(&mu_);
+  std::erase_if(queue_, [&](const Job& job) { return job.partition == partition; });
+  mu_.Await(absl::Condition(&idle));
+}
+
+void PlanKeeper::Settle() {
+  const auto settled = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return queue_.empty() && !busy_for_; };
+  absl::MutexLock lock(&mu_);
+  mu_.Await(absl::Condition(&settled));
+}
+
+void PlanKeeper::CountFailure(absl::string_view cause) {
+  metrics_.counter(CounterName::kPlanFailures, {cause}).Add();
+}
+
+void PlanKeeper::Work() {
+  // Of this thread alone, on Linux. Without it the work is done all the same.
+  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kLowestPriority);
+  const auto wanted = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return stopping_ || !queue_.empty(); };
+  while (true) {
+    Job job;
+    {
+      absl::MutexLock lock(&mu_);
+      busy_for_.reset();
+      mu_.Await(absl::Condition(&wanted));
+      if (stopping_) return;
+      job = std::move(queue_.front());
+      queue_.pop_front();
+      busy_for_ = job.partition;
+    }
+    job.work();
+  }
+}
+
+}  // namespace modeld

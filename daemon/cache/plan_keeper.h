@@ -1,0 +1,129 @@
+// Compiled plans where engine, policy and storage meet: which one is taken, what it costs whom, and its
+// writing afterwards.
+#ifndef MODELD_DAEMON_CACHE_PLAN_KEEPER_H_
+#define MODELD_DAEMON_CACHE_PLAN_KEEPER_H_
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "daemon/metrics/metrics.h"
+#include "engine/backend/backend.h"
+#include "engine/graph/graph.h"
+#include "engine/plan/plan.h"
+#include "engine/runtime/program.h"
+#include "policy/plan_verdict.h"
+#include "storage/plan_store.h"
+
+namespace modeld {
+
+// Whose plan of what. A plain value.
+struct PlanSubject {
+  Digest structure;
+  Digest key;
+  std::string device;
+  // What the plan depends on besides: storage keeps it as PlanInfo::fingerprint.
+  std::string fingerprint;
+  std::string partition;
+  Digest model_id;
+};
+
+// The subject of a validated graph. Pure; thread-safe.
+PlanSubject SubjectOf(const Graph& graph, const Backend& backend, const CompileOptions& options,
+                      const std::string& partition, const Digest& model_id);
+
+// A subject's fingerprint as policy compares it; text of another release gives traits that fit nothing. Pure;
+// thread-safe.
+policy::PlanTraits TraitsOf(const std::string& device, const std::string& fingerprint);
+
+// Loads plans, and writes them in the background. Every failure means compiling: none is anybody's error,
+// each is counted (modeld_plan_failures_total). Thread-safe. The destructor finishes the write under way and
+// abandons what waits.
+class PlanKeeper {
+ public:
+  struct Options {
+    // Off: the user does not mind that a partition loads at once what another compiled.
+    bool delay = true;
+    // Work that waits; past it, it is not done: a plan that was not written is compiled again.
+    size_t max_queued = 8;
+  };
+
+  // The arguments must outlive it.
+  PlanKeeper(storage::PlanStore& plans, Metrics& metrics, const Clock& clock, Options options);
+  ~PlanKeeper();
+  PlanKeeper(const PlanKeeper&) = delete;
+  PlanKeeper& operator=(const PlanKeeper&) = delete;
+
+  struct Loaded {
+    std::shared_ptr<const Program> program;
+    absl::Duration compile_time;
+    // It would be better compiled anew.
+    bool stale = false;
+  };
+  // The program of the best of the structure's plans that fits here, or nothing: compile. A partition that
+  // has not paid for the plan waits by `pause` until its compilation's time has passed since the call, and
+  // has paid then; a pause that returns false (nobody wants the program any more) makes the call return
+  // nothing. `constant` is the engine's.
+  std::optional<Loaded> Load(const PlanSubject& subject, const Graph& graph, const Backend& backend,
+                             const CompileOptions& options, ConstantSource constant,
+                             absl::FunctionRef<bool(absl::Duration)> pause);
+
+  // Whether Load() would find a plan here that the partition has paid for; or any at all, when delay is off.
+  bool HasPaid(const PlanSubject& subject) const;
+  // Notes that the partition paid by waiting, for the plan that Load() would take.
+  void NotePaid(const PlanSubject& subject);
+
+  // Writes a plan, off the caller's path.
+  void Keep(const PlanSubject& subject, PlanImage image, absl::Duration compile_time);
+  // Does other work for a partition in the background, at the same low priority and within the same bound.
+  void Later(const std::string& partition, std::function<void()> work);
+  // Abandons what waits for a partition, and waits for what is under way for it.
+  void Forget(const std::string& partition);
+  // Waits until nothing waits and nothing is under way.
+  void Settle();
+  // Abandons what waits, finishes what is under way, and takes nothing any more.
+  void Stop();
+  // Work that waits now.
+  size_t queued() const;
+
+ private:
+  struct Choice {
+    storage::PlanInfo plan;
+    bool stale = false;
+  };
+  struct Job {
+    std::string partition;
+    std::function<void()> work;
+  };
+  std::optional<Choice> Choose(const PlanSubject& subject) const;
+  void CountFailure(absl::string_view cause);
+  void Work();
+
+  // Fixed at construction.
+  storage::PlanStore& plans_;
+  Metrics& metrics_;
+  const Clock& clock_;
+  const Options options_;
+
+  // Under mu_.
+  mutable absl::Mutex mu_;
+  bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  std::deque<Job> queue_ ABSL_GUARDED_BY(mu_);
+  // For whom the worker works.
+  std::optional<std::string> busy_for_ ABSL_GUARDED_BY(mu_);
+
+  std::thread thread_;
+};
+
+}  // namespace modeld
+
+#endif  // MODELD_DAEMON_CACHE_PLAN_KEEPER_H_

@@ -1,0 +1,244 @@
+#include "daemon/cache/plan_keeper.h"
+
+#include <catch2/catch.hpp>
+
+#include "absl/synchronization/notification.h"
+#include "engine/backend/reference/reference_backend.h"
+#include "engine/ops/test_graph.h"
+#include "engine/ops/validate.h"
+#include "storage/plan_files.h"
+#include "storage/test_store.h"
+
+namespace modeld {
+namespace {
+
+constexpr absl::Duration kCompileTime = absl::Seconds(2);
+const std::string kApp = "app:one";
+const std::string kOther = "app:two";
+
+Graph Sum(const std::string& label) {
+  TestGraph graph;
+  const std::string weights(12, '\x11');
+  const OperandId x = graph.Float("x", {3});
+  graph.Output("y", graph.Op("add", {x, graph.Constant(DataType::kFloat32, {3}, weights)}, {}, label));
+  absl::StatusOr<Graph> valid = Validate(graph.graph(), GraphLimits());
+  REQUIRE(valid.ok());
+  return *std::move(valid);
+}
+
+// A keeper over a store on fakes. The clock moves only when told to, or by a pause.
+struct Fixture {
+  explicit Fixture(PlanKeeper::Options options = {})
+      : keeper(store->plans(), metrics, store.clock, options) {}
+
+  PlanSubject Subject(const std::string& partition = kApp, const CompileOptions& options = {}) {
+    return SubjectOf(graph, backend, options, partition, Digest::Of(partition));
+  }
+  // Compiles and writes.
+  void Keep(const CompileOptions& options = {}) {
+    absl::StatusOr<CompiledGraph> compiled = CompileForPlan(graph, backend, options);
+    REQUIRE(compiled.ok());
+    keeper.Keep(Subject(kApp, options), std::move(compiled->plan), kCompileTime);
+    keeper.Settle();
+  }
+  std::optional<PlanKeeper::Loaded> Load(const std::string& partition, const CompileOptions& options = {},
+                                         bool patient = true) {
+    const auto constant = [&](const Digest& digest, uint64_t) -> absl::StatusOr<Region> {
+      for (const Operand& operand : graph.operands) {
+        if (operand.kind == OperandKind::kConstant && operand.digest == digest) return operand.bytes;
+      }
+      return absl::NotFoundError("no such constant");
+    };
+    const auto pause = [&](absl::Duration duration) {
+      pauses.push_back(duration);
+      return patient;
+    };
+    return keeper.Load(Subject(partition, options), graph, backend, options, constant, pause);
+  }
+  uint64_t Failures(absl::string_view cause) {
+    return metrics.counter(CounterName::kPlanFailures, {cause}).value();
+  }
+
+  storage::TestStore store;
+  Metrics metrics;
+  const ReferenceBackend backend;
+  const Graph graph = Sum("label");
+  std::vector<absl::Duration> pauses;
+  PlanKeeper keeper;
+};
+
+TEST_CASE("a plan that was kept is loaded, without a wait for the partition that compiled") {
+  Fixture f;
+  CHECK_FALSE(f.Load(kApp).has_value());
+  f.Keep();
+  const auto loaded = f.Load(kApp);
+  REQUIRE(loaded.has_value());
+  CHECK(loaded->program != nullptr);
+  CHECK(loaded->compile_time == kCompileTime);
+  CHECK_FALSE(loaded->stale);
+  CHECK(f.pauses.empty());
+  CHECK(f.keeper.HasPaid(f.Subject()));
+}
+
+TEST_CASE("another partition waits as long as compiling took, once") {
+  Fixture f;
+  f.Keep();
+  CHECK_FALSE(f.keeper.HasPaid(f.Subject(kOther)));
+  REQUIRE(f.Load(kOther).has_value());
+  CHECK(f.pauses == std::vector<absl::Duration>{kCompileTime});
+  CHECK(f.keeper.HasPaid(f.Subject(kOther)));
+  REQUIRE(f.Load(kOther).has_value());
+  CHECK(f.pauses.size() == 1);
+}
+
+TEST_CASE("a partition that gives up waiting has not paid") {
+  Fixture f;
+  f.Keep();
+  CHECK_FALSE(f.Load(kOther, {}, /*patient=*/false).has_value());
+  CHECK_FALSE(f.keeper.HasPaid(f.Subject(kOther)));
+  REQUIRE(f.Load(kOther).has_value());
+  CHECK(f.pauses.size() == 2);
+}
+
+TEST_CASE("a partition that waited for another's program in memory has paid for the plan") {
+  Fixture f;
+  f.Keep();
+  f.keeper.NotePaid(f.Subject(kOther));
+  REQUIRE(f.Load(kOther).has_value());
+  CHECK(f.pauses.empty());
+}
+
+TEST_CASE("where the user does not mind, nobody waits") {
+  Fixture f({.delay = false});
+  f.Keep();
+  CHECK(f.keeper.HasPaid(f.Subject(kOther)));
+  REQUIRE(f.Load(kOther).has_value());
+  CHECK(f.pauses.empty());
+}
+
+TEST_CASE("a graph with other labels has the same plan") {
+  Fixture f;
+  CHECK(SubjectOf(f.graph, f.backend, {}, kApp, Digest()).key ==
+        SubjectOf(Sum("another label"), f.backend, {}, kApp, Digest()).key);
+}
+
+TEST_CASE("a damaged plan is nothing but a counted miss, and is written again") {
+  Fixture f;
+  f.Keep();
+  f.store.cache->FlipBit(storage::PlanFiles::Path(f.Subject().key), 200);
+  CHECK_FALSE(f.Load(kApp).has_value());
+  CHECK(f.Failures("damaged") == 1);
+  CHECK_FALSE(f.Load(kApp).has_value());
+  CHECK(f.Failures("damaged") == 1);
+  f.Keep();
+  CHECK(f.Load(kApp).has_value());
+}
+
+TEST_CASE("an authentic plan that the engine does not take is removed and counted") {
+  Fixture f;
+  f.keeper.Keep(f.Subject(), PlanImage{.metadata = "nonsense", .segments = {}}, kCompileTime);
+  f.keeper.Settle();
+  CHECK_FALSE(f.Load(kApp).has_value());
+  CHECK(f.Failures("engine") == 1);
+  CHECK(f.store->plans().List().empty());
+}
+
+TEST_CASE("a full disk costs a plan and nothing else") {
+  Fixture f;
+  f.store.cache->SetFreeBytes(f.store.options.min_free_bytes);
+  f.Keep();
+  CHECK(f.Failures("write") == 1);
+  CHECK(f.store->plans().List().empty());
+  CHECK(f.store.Problems() == "");
+  f.store.cache->SetFreeBytes(uint64_t{1} << 40);
+  f.Keep();
+  CHECK(f.Load(kApp).has_value());
+}
+
+TEST_CASE("a plan for another number of threads works, and is to be made anew") {
+  Fixture f;
+  f.Keep({.num_threads = 2});
+  const auto loaded = f.Load(kApp, {.num_threads = 3});
+  REQUIRE(loaded.has_value());
+  CHECK(loaded->stale);
+  f.Keep({.num_threads = 3});
+  CHECK_FALSE(f.Load(kApp, {.num_threads = 3})->stale);
+  CHECK_FALSE(f.Load(kApp, {.num_threads = 2})->stale);
+}
+
+TEST_CASE("a plan made with other options is none") {
+  Fixture f;
+  f.Keep({.claim = false});
+  CHECK_FALSE(f.Load(kApp).has_value());
+}
+
+TEST_CASE("traits tell instruction sets, threads and the rest apart") {
+  const auto traits = [](const std::string& hardware, const std::string& threads = "0") {
+    return TraitsOf("cpu", hardware + "\nmodeld 1 plans 1\nfuse 1 claim 1\n" + threads);
+  };
+  const auto here = traits("cpu oneDNN 2.6.3 abc isa 0x7 threads 8");
+  CHECK(here.instruction_sets.size() == 3);
+  CHECK(here.threads == 8);
+  CHECK(traits("cpu oneDNN 2.6.3 abc isa 0x7 threads 8", "2").threads == 2);
+  using policy::JudgePlan, policy::PlanVerdict;
+  CHECK(JudgePlan(here, here) == PlanVerdict::kOptimal);
+  CHECK(JudgePlan(traits("cpu oneDNN 2.6.3 abc isa 0x3 threads 8"), here) == PlanVerdict::kWorks);
+  CHECK(JudgePlan(traits("cpu oneDNN 2.6.3 abc isa 0xf threads 8"), here) == PlanVerdict::kUnusable);
+  CHECK(JudgePlan(traits("cpu oneDNN 2.7.0 abc isa 0x7 threads 8"), here) == PlanVerdict::kUnusable);
+  CHECK(JudgePlan(TraitsOf("cpu", "what another release wrote"), here) == PlanVerdict::kUnusable);
+}
+
+TEST_CASE("what waits for a partition that is forgotten is not done") {
+  absl::Notification begun, go_on;
+  std::atomic<int> done = 0;
+  Fixture f;
+  f.keeper.Later(kOther, [&] {
+    begun.Notify();
+    go_on.WaitForNotification();
+    ++done;
+  });
+  begun.WaitForNotification();
+  f.keeper.Later(kApp, [&] { done += 10; });
+  f.keeper.Later(kOther, [&] { done += 100; });
+  f.keeper.Forget(kApp);
+  CHECK(done == 0);
+  go_on.Notify();
+  f.keeper.Forget(kOther);
+  CHECK((done == 1 || done == 101));
+  f.keeper.Settle();
+  CHECK((done == 1 || done == 101));
+}
+
+TEST_CASE("work past the bound is not done, and what waits at the end is abandoned") {
+  absl::Notification begun, go_on;
+  std::atomic<int> done = 0;
+  {
+    Fixture f({.max_queued = 1});
+    f.keeper.Later(kApp, [&] {
+      begun.Notify();
+      go_on.WaitForNotification();
+      ++done;
+    });
+    begun.WaitForNotification();
+    f.keeper.Later(kApp, [&] { ++done; });
+    f.keeper.Later(kApp, [&] { ++done; });
+    SECTION("to the end") {
+      go_on.Notify();
+      f.keeper.Settle();
+      CHECK(done == 2);
+    }
+    SECTION("cut short") {
+      // The destructor empties the queue before it waits for the worker, so that this runs first.
+      std::thread later([&] {
+        while (f.keeper.queued() != 0) std::this_thread::yield();
+        go_on.Notify();
+      });
+      f.keeper.Stop();
+      later.join();
+      CHECK(done == 1);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace modeld
