@@ -108,7 +108,9 @@ TEST_CASE("numbers are bounded before they are used") {
 TEST_CASE("small ranges share a segment, large ones are segments, equal ones are stored once") {
   const Region small = Region::Copy("small");
   const Region other = Region::Copy("other");
-  const Region large = Region::FromVector(std::vector<std::byte>(100'000, std::byte{7}));
+  const Region memory = Region::FromVector(std::vector<std::byte>(100'200, std::byte{7}));
+  const size_t skip = (64 - reinterpret_cast<uintptr_t>(memory.bytes().data()) % 64) % 64;
+  const Region large(memory.bytes().subspan(skip, 100'000), memory.owner());
   const std::vector<Region> ranges = {small, large, other, small, large};
   const Placement placement = PlaceInSegments(ranges);
   REQUIRE(placement.segments.size() == 2);
@@ -120,6 +122,10 @@ TEST_CASE("small ranges share a segment, large ones are segments, equal ones are
   REQUIRE(back.ok());
   CHECK(back->view() == "other");
   CHECK(PlaceInSegments({}).segments.empty());
+
+  const Region unaligned(memory.bytes().subspan(skip + 8, 100'000), memory.owner());
+  const Placement copied = PlaceInSegments(std::vector<Region>{unaligned});
+  CHECK(BytesIn(copied.segments, copied.places[0]).ok());
 }
 
 TEST_CASE("bytes outside of their segment are refused") {

@@ -34,8 +34,9 @@ struct PlanImage {
   // Holds no labels. Not trusted by LoadPlan, but whoever stores it should authenticate it: other numbers in
   // it may still be a valid plan, of something else.
   std::string metadata;
-  // Packed weights and folded constants: big, shared with the program that was compiled, never copied.
-  // LoadPlan needs them in this order and with these sizes.
+  // Packed weights, which are shared with the program that was compiled, and folded constants: big. LoadPlan
+  // needs them in this order and with these sizes, each beginning at a multiple of kSegmentAlignment; so they
+  // do here.
   std::vector<Region> segments;
 };
 

@@ -31,6 +31,12 @@ std::pair<std::byte*, Region> AlignedZeros(uint64_t size) {
   return {owner.get(), Region(std::span<const std::byte>(owner.get(), size), owner)};
 }
 
+Region AlignedCopy(const Region& range) {
+  const auto [bytes, region] = AlignedZeros(range.size());
+  std::memcpy(bytes, range.bytes().data(), range.size());
+  return region;
+}
+
 bool IsAligned(const Region& bytes) {
   return reinterpret_cast<uintptr_t>(bytes.bytes().data()) % kSegmentAlignment == 0;
 }
@@ -50,7 +56,7 @@ Placement PlaceInSegments(std::span<const Region> ranges) {
       place.size = range.size();
       if (range.size() > kSmall) {
         place.segment = static_cast<uint32_t>(placement.segments.size());
-        placement.segments.push_back(range);
+        placement.segments.push_back(IsAligned(range) ? range : AlignedCopy(range));
       } else {
         place.segment = kNoSegment;
         place.offset = small_bytes;

@@ -17,9 +17,9 @@ struct Placement {
   std::vector<SegmentBytes> places;
 };
 
-// Large ranges become segments as they are, without being copied; small ones are copied into one that they
-// share, so that a scalar does not take a page of a file. A range that is given twice is stored once.
-// Thread-safe: pure.
+// Large ranges that begin at a multiple of kSegmentAlignment (whatever a backend packed) become segments as
+// they are; others are copied, small ones into a segment that they share, so that a scalar does not take a
+// page of a file. A range that is given twice is stored once. Thread-safe: pure.
 Placement PlaceInSegments(std::span<const Region> ranges);
 
 // The bytes, sharing the segment. INVALID_ARGUMENT unless there are some, within one of `segments`, and they
