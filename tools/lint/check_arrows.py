@@ -33,6 +33,9 @@ ARROWS = {
     "daemon": ["base", "proto", "client/codec", "engine", "engine/graph", "engine/core", "engine/ops",
                "engine/lower", "engine/runtime", "engine/backend", "engine/plan", "storage", "policy"],
     "tools": ["base", "proto", "client", "client/codec", "engine/graph", "engine/ops", "tools/importer/testing"],
+    # Measures decisions and plans beside what a client sees.
+    "tools/bench": ["base", "proto", "client", "client/codec", "engine/graph", "engine/ops", "engine/backend",
+                    "engine/plan", "policy", "tools"],
     # Its tests compute what it makes.
     "tools/importer/testing": ["base", "tools", "engine", "engine/graph", "engine/ops"],
     "tests": ["*"],
