@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status.h"
+#include "storage/audit.h"
 #include "storage/model_store.h"
 #include "storage/store_core.h"
 
@@ -38,17 +39,6 @@ ModelInfo Describe(const Index& index, const Owned& id, const record::HoldRecord
     if (blob.digest != id.second) ++info.constants;
   }
   return info;
-}
-
-// Models that name a blob.
-std::vector<Digest> ModelsNaming(const Index& index, const Digest& blob) {
-  std::vector<Digest> models;
-  for (const auto& [id, model] : index.records().models) {
-    for (const BlobRef& named : BlobsOf(id, model)) {
-      if (named.digest == blob) models.push_back(id);
-    }
-  }
-  return models;
 }
 
 }  // namespace
@@ -169,6 +159,7 @@ absl::StatusOr<bool> ModelStore::RemovePartition(const Partition& partition) {
   const bool nothing = changes.holds.empty() && changes.uploads.empty() && changes.keys.empty();
   if (!nothing && !busy) changes.partitions[id] = std::nullopt;
   MODELD_RETURN_IF_ERROR(core_->Commit(changes, Durability::kSynced));
+  core_->ForgetEvicted(id);
   if (nothing) return busy;
   for (const auto& [upload, removed] : changes.uploads) {
     core_->files.RemoveStaging(BlobFiles::StagingName(upload)).IgnoreError();  // else the collector does it

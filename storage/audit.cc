@@ -1,4 +1,5 @@
-// Whether catalogue, memory and files agree.
+#include "storage/audit.h"
+
 #include <algorithm>
 #include <set>
 
@@ -10,32 +11,35 @@
 #include "storage/store_core.h"
 
 namespace modeld::storage {
-namespace {
 
-using Problems = std::vector<std::string>;
-
-// The catalogue as it is, with last uses, which memory may be ahead of, blanked.
 std::map<std::string, std::string> Comparable(const Index& index) {
-  Transaction all;
-  const auto& records = index.records();
-  all.models.insert(records.models.begin(), records.models.end());
-  all.partitions.insert(records.partitions.begin(), records.partitions.end());
-  all.keys.insert(records.keys.begin(), records.keys.end());
-  all.uploads.insert(records.uploads.begin(), records.uploads.end());
-  all.damage.insert(records.damage.begin(), records.damage.end());
-  all.plans.insert(records.plans.begin(), records.plans.end());
-  for (const auto& [id, hold] : records.holds) {
-    record::HoldRecord blank = hold;
+  Transaction holds;
+  for (const auto& [id, hold] : index.records().holds) {
+    record::HoldRecord& blank = holds.holds[id].emplace(hold);
     blank.clear_last_used_us();
     blank.clear_frequency();
     blank.clear_credit();
     blank.clear_compile_us();
-    all.holds[id] = blank;
   }
-  std::map<std::string, std::string> comparable;
-  for (CatalogueChange& change : Encode(all)) comparable[change.key] = *change.value;
+  std::map<std::string, std::string> comparable = EncodedRecords(index);
+  for (CatalogueChange& change : Encode(holds)) comparable[change.key] = *std::move(change.value);
   return comparable;
 }
+
+std::vector<Digest> ModelsNaming(const Index& index, const Digest& blob) {
+  std::vector<Digest> models;
+  for (const auto& [id, model] : index.records().models) {
+    const std::vector<BlobRef> named = BlobsOf(id, model);
+    const bool names =
+        std::any_of(named.begin(), named.end(), [&](const BlobRef& ref) { return ref.digest == blob; });
+    if (names) models.push_back(id);
+  }
+  return models;
+}
+
+namespace {
+
+using Problems = std::vector<std::string>;
 
 // Memory must say what a fresh load of the catalogue says.
 absl::Status CompareWithCatalogue(StoreCore& core, Problems& problems)
@@ -85,6 +89,8 @@ void CheckRecords(const Index& index, Problems& problems) {
 void CheckReferences(StoreCore& core, Problems& problems) ABSL_EXCLUSIVE_LOCKS_REQUIRED(core.mu) {
   for (const auto& [digest, reference] : core.index.references()) {
     bool marked = core.index.HealthOfBlob(digest) != Health::kWhole;
+    // A file with wrong bytes that could not be moved away stays under its mark.
+    if (core.index.HealthOfBlob(digest) == Health::kDamaged) continue;
     absl::Status file = core.files.CheckSize({digest, reference.size_bytes});
     if (file.ok() == marked) {
       problems.push_back(marked ? absl::StrCat(BlobName(digest), ": is marked as bad but its file is there")
@@ -109,6 +115,7 @@ absl::Status CheckBlobFiles(StoreCore& core, Problems& problems) ABSL_EXCLUSIVE_
 absl::Status CheckStaging(StoreCore& core, Problems& problems) ABSL_EXCLUSIVE_LOCKS_REQUIRED(core.mu) {
   MODELD_ASSIGN_OR_RETURN(std::vector<std::string> found, core.files.ListStaging());
   std::set<std::string> files(found.begin(), found.end());
+  for (const std::string& name : core.live_temps) files.erase(name);
   for (const auto& [id, upload] : core.index.records().uploads) {
     if (upload.finished()) {
       bool here = core.files.CheckSize({id.second, upload.size_bytes()}).ok();
@@ -127,17 +134,21 @@ absl::Status CheckStaging(StoreCore& core, Problems& problems) ABSL_EXCLUSIVE_LO
 
 }  // namespace
 
-absl::StatusOr<std::vector<std::string>> ModelStore::Audit() {
-  absl::MutexLock lock(&core_->mu);
+absl::StatusOr<std::vector<std::string>> FindProblems(StoreCore& core) {
+  absl::MutexLock lock(&core.mu);
   Problems problems;
-  MODELD_RETURN_IF_ERROR(CompareWithCatalogue(*core_, problems));
-  CheckRecords(core_->index, problems);
-  for (std::string& problem : core_->index.Recount()) problems.push_back(std::move(problem));
-  CheckReferences(*core_, problems);
-  MODELD_RETURN_IF_ERROR(CheckBlobFiles(*core_, problems));
-  MODELD_RETURN_IF_ERROR(CheckStaging(*core_, problems));
-  MODELD_RETURN_IF_ERROR(AuditPlans(*core_, problems));
+  MODELD_RETURN_IF_ERROR(CompareWithCatalogue(core, problems));
+  CheckRecords(core.index, problems);
+  for (std::string& problem : core.index.Recount()) problems.push_back(std::move(problem));
+  CheckReferences(core, problems);
+  MODELD_RETURN_IF_ERROR(CheckBlobFiles(core, problems));
+  MODELD_RETURN_IF_ERROR(CheckStaging(core, problems));
+  MODELD_RETURN_IF_ERROR(AuditPlans(core, problems));
   return problems;
+}
+
+absl::StatusOr<std::vector<std::string>> ModelStore::Audit() {
+  return FindProblems(*core_);
 }
 
 }  // namespace modeld::storage

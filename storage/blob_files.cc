@@ -180,6 +180,17 @@ absl::Status BlobFiles::Quarantine(const Digest& blob) {
   return absl::OkStatus();
 }
 
+bool BlobFiles::RestoreQuarantined(const BlobRef& blob) {
+  const auto file = cache_->Open(QuarantinePath(blob.digest), FileSystem::Access::kRead);
+  if (!file.ok()) return false;
+  const absl::StatusOr<uint64_t> size = (*file)->Size();
+  Sha256 hasher;
+  const bool read = size.ok() && *size == blob.size_bytes && HashPrefix(**file, blob.size_bytes, hasher).ok();
+  if (!read || hasher.Finish() != blob.digest || !MakeShard(blob.digest).ok()) return false;
+  return cache_->Rename(QuarantinePath(blob.digest), BlobPath(blob.digest)).ok() &&
+         cache_->SyncDir(ShardPath(blob.digest)).ok();
+}
+
 absl::Status BlobFiles::RemoveIfThere(const std::string& path) {
   absl::Status removed = cache_->Remove(path);
   return absl::IsNotFound(removed) ? absl::OkStatus() : removed;

@@ -21,8 +21,8 @@
 
 namespace modeld::storage {
 
-// Reads a file's first `size_bytes` in pieces and shows each to `visit`. DATA_LOSS: the file is shorter. Others
-// as File's.
+// Reads a file's first `size_bytes` in pieces and shows each to `visit`. DATA_LOSS: the file is shorter.
+// Others as File's.
 absl::Status ReadPrefix(const File& file, uint64_t size_bytes,
                         absl::FunctionRef<void(std::span<const std::byte>)> visit);
 // ReadPrefix() into `hasher`.
@@ -61,12 +61,14 @@ class BlobFiles {
   absl::Status Discard(const Digest& blob, const std::string& name);
   // NOT_FOUND: no file. DATA_LOSS: another size, or no plain file.
   absl::Status CheckSize(const BlobRef& blob) const;
-  // Reads it whole, also into `sums` unless that is null. NOT_FOUND, DATA_LOSS: as CheckSize(), or the bytes are
-  // wrong or cannot be read.
+  // Reads it whole, also into `sums` unless that is null. NOT_FOUND, DATA_LOSS: as CheckSize(), or the bytes
+  // are wrong or cannot be read.
   absl::Status CheckDigest(const BlobRef& blob, ChunkSums* sums = nullptr) const;
   absl::StatusOr<Region> Map(const BlobRef& blob) const;
   // Moves the blob's file out of the way. OK when there is none.
   absl::Status Quarantine(const Digest& blob);
+  // Puts a quarantined file back whose bytes prove right; returns whether it did.
+  bool RestoreQuarantined(const BlobRef& blob);
   // OK when there is none.
   absl::Status RemoveBlob(const Digest& blob);
   absl::Status RemoveQuarantined(const Digest& blob);

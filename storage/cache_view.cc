@@ -33,6 +33,11 @@ uint64_t ModelStore::FreedBy(std::span<const HoldName> holds) const {
   return bytes;
 }
 
+uint64_t ModelStore::DamagesFound() const {
+  absl::MutexLock lock(&core_->mu);
+  return core_->damages_found;
+}
+
 absl::StatusOr<std::vector<QuarantinedInfo>> ModelStore::ListQuarantined() const {
   MODELD_ASSIGN_OR_RETURN(const std::vector<BlobFiles::Entry> files, core_->files.ListQuarantine());
   std::map<Digest, QuarantinedInfo> list;

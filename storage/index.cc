@@ -280,14 +280,6 @@ void Index::DropCause(const Digest& plan, const PartitionId& partition, Transact
   if (causes.empty()) changed->second.reset();
 }
 
-void Index::DropUnheldCauses(const PartitionId& partition, Transaction& changes) const {
-  const std::string cause(partition.bytes());
-  for (const auto& [key, plan] : records_.plans) {
-    const bool causes = std::find(plan.causes().begin(), plan.causes().end(), cause) != plan.causes().end();
-    if (causes && !HoldsModelOf(partition, plan, &changes)) DropCause(key, partition, changes);
-  }
-}
-
 void Index::DropHold(const Owned& hold, Transaction& changes) const {
   for (const std::string& key : KeysOf(hold.first, hold.second))
     changes.keys[{hold.first, key}] = std::nullopt;

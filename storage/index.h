@@ -113,9 +113,6 @@ class Index {
   // Adds to `changes` that the partition is no cause of a plan any more, and the plan's removal when it was the
   // last one. Nothing when it is none.
   void DropCause(const Digest& plan, const PartitionId& partition, Transaction& changes) const;
-  // DropCause() for all plans of which the partition holds no model once `changes` are done: what it compiled
-  // and never stored, too.
-  void DropUnheldCauses(const PartitionId& partition, Transaction& changes) const;
   // Whether the partition holds one of a plan's models. `changes`, when given, count as done.
   bool HoldsModelOf(const PartitionId& partition, const record::PlanRecord& plan,
                     const Transaction* changes = nullptr) const;

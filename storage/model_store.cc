@@ -123,15 +123,17 @@ record::HoldRecord MakeHold(StoreCore& core, const Owned& id, const StoreRequest
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(core.mu) {
   record::HoldRecord hold;
   auto old = core.index.records().holds.find(id);
+  auto before = core.evicted.find(id);
   if (old != core.index.records().holds.end()) {
     hold = old->second;
   } else {
+    if (before != core.evicted.end()) hold = before->second;
     hold.set_created_us(core.NowMicros());
+    if (before == core.evicted.end()) hold.set_last_used_us(core.NowMicros());
   }
   if (!request.key) hold.set_stored_by_id(true);
   if (!request.display_name.empty()) hold.set_display_name(request.display_name);
   if (!request.source.empty()) hold.set_source(request.source);
-  hold.set_last_used_us(core.NowMicros());
   return hold;
 }
 

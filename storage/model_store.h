@@ -201,6 +201,8 @@ class ModelStore {
   std::vector<StagedInfo> ListStaged() const;
   // Files set aside, by digest. Errors of reading their folder.
   absl::StatusOr<std::vector<QuarantinedInfo>> ListQuarantined() const;
+  // How many blobs this process found damaged or missing, each once as long as it stays so.
+  uint64_t DamagesFound() const;
   // Bytes that the disk would get back, now or when their last user is done, if all these holds went at once.
   // Duplicates and holds that are not there count for nothing.
   uint64_t FreedBy(std::span<const HoldName> holds) const;

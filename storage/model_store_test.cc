@@ -305,7 +305,7 @@ TEST_CASE("last use survives a clean restart, and reading a model alone is none"
   store.clock.Advance(absl::Hours(5));
   REQUIRE(ReadWhole(*store, kApp, kA).ok());
   CHECK(store->ListModels()[0].last_used == stored);
-  const auto value = [&](const UseFigures&, double, uint64_t) {
+  const auto value = [&](const UseFigures&, uint64_t) {
     return UseFigures{1, 2, absl::Seconds(3), store.clock.Now()};
   };
   CHECK(store->space().Use(kApp, kA.id(), value));

@@ -209,6 +209,29 @@ std::vector<CatalogueChange> Encode(const Transaction& changes) {
   return batch;
 }
 
+std::map<std::string, std::string> EncodedRecords(const Index& index) {
+  const auto& records = index.records();
+  Transaction all;
+  all.models.insert(records.models.begin(), records.models.end());
+  all.partitions.insert(records.partitions.begin(), records.partitions.end());
+  all.holds.insert(records.holds.begin(), records.holds.end());
+  all.keys.insert(records.keys.begin(), records.keys.end());
+  all.uploads.insert(records.uploads.begin(), records.uploads.end());
+  all.damage.insert(records.damage.begin(), records.damage.end());
+  all.wishes.insert(records.wishes.begin(), records.wishes.end());
+  all.limits.insert(records.limits.begin(), records.limits.end());
+  all.budgets.insert(records.budgets.begin(), records.budgets.end());
+  all.shares.insert(records.shares.begin(), records.shares.end());
+  all.decisions.insert(records.decisions.begin(), records.decisions.end());
+  all.plans.insert(records.plans.begin(), records.plans.end());
+  all.chunks.insert(records.chunks.begin(), records.chunks.end());
+  all.moves.insert(records.moves.begin(), records.moves.end());
+  all.scrubs.insert(records.scrubs.begin(), records.scrubs.end());
+  std::map<std::string, std::string> encoded;
+  for (CatalogueChange& change : Encode(all)) encoded[change.key] = *std::move(change.value);
+  return encoded;
+}
+
 absl::StatusOr<LoadedCatalogue> LoadCatalogue(const Catalogue& catalogue) {
   LoadedCatalogue loaded;
   Transaction tables;

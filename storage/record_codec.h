@@ -2,6 +2,7 @@
 #ifndef MODELD_STORAGE_RECORD_CODEC_H_
 #define MODELD_STORAGE_RECORD_CODEC_H_
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,9 @@ absl::Status CheckSchema(absl::string_view value);
 
 // The changes as the catalogue takes them.
 std::vector<CatalogueChange> Encode(const Transaction& changes);
+
+// All records of an index as the catalogue keeps them, by key.
+std::map<std::string, std::string> EncodedRecords(const Index& index);
 
 // What a catalogue holds.
 struct LoadedCatalogue {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/status.h"
+#include "storage/move.h"
 #include "storage/plan_upkeep.h"
 #include "storage/record_codec.h"
 #include "storage/salvage.h"
@@ -130,6 +131,7 @@ absl::Status Recover(StoreCore& core) {
   core.recovery.unreadable_records = loaded.unreadable.size();
   absl::MutexLock lock(&core.mu);
   core.index = std::move(loaded.index);
+  MODELD_RETURN_IF_ERROR(CompleteMove(core));
   Transaction changes;
   MODELD_RETURN_IF_ERROR(CheckReferenced(core, changes));
   MODELD_ASSIGN_OR_RETURN(std::set<std::string> kept, CheckUploads(core, changes));

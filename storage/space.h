@@ -222,11 +222,12 @@ class Space {
   // What decides on everything.
   StoreSnapshot SnapshotAll() const;
 
-  // Notes a use of a model: replaces its figures by what `value` makes of them, of the partition's inflation
-  // and of the model's logical bytes. `value` is called once, under the store's lock: it must be quick and
-  // call nothing of the store. Written lazily. False: the partition does not hold the model.
+  // Notes a use of a model: replaces its figures by what `value` makes of them and of the model's logical
+  // bytes. A model that comes again after its eviction in this run of the process begins with the figures
+  // that it had. `value` is called once, under the store's lock: it must be quick and call nothing of the
+  // store. Written lazily. False: the partition does not hold the model.
   bool Use(const Partition& partition, const Digest& model_id,
-           absl::FunctionRef<UseFigures(const UseFigures& before, double inflation, uint64_t bytes)> value);
+           absl::FunctionRef<UseFigures(const UseFigures& before, uint64_t bytes)> value);
 
   // Takes a model away from a partition, unless it is pinned, shared, in use, or not held: false. One synced
   // batch: hold, keys, a decision, and the partition's inflation when given. Its bytes go at the next

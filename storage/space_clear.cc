@@ -140,6 +140,7 @@ absl::StatusOr<ClearResult> Space::Clear(const Partition& partition, absl::Time 
   ClearDecisions(clearing, partition);
   ClearTraces(clearing);
   MODELD_RETURN_IF_ERROR(core_.Commit(clearing.changes, Durability::kSynced));
+  core_.ForgetEvicted(clearing.id);
   for (const auto& [upload, removed] : clearing.changes.uploads) {
     core_.files.RemoveStaging(BlobFiles::StagingName(upload)).IgnoreError();  // else the collector does it
   }

@@ -37,7 +37,7 @@ TEST_CASE("clearing a span forgets what came within it, and leaves the rest and 
   REQUIRE(store->SaveKey(kApp, "within", kA.id()).ok());
   Present(store, kApp, Bytes(50, 7));
   Begin(store, kApp, Bytes(60, 8));
-  const auto used = [&](const UseFigures&, double, uint64_t) {
+  const auto used = [&](const UseFigures&, uint64_t) {
     return UseFigures{5, 5, absl::Seconds(1), store.clock.Now()};
   };
   REQUIRE(store->space().Use(kApp, kA.id(), used));
@@ -77,7 +77,7 @@ TEST_CASE(
   const absl::Time from = store.clock.Now();
   REQUIRE(store->SaveKey(kApp, "new", kA.id()).ok());
   REQUIRE(*store->DeleteKey(kApp, "old"));
-  const auto used = [&](const UseFigures&, double, uint64_t) {
+  const auto used = [&](const UseFigures&, uint64_t) {
     return UseFigures{5, 5, absl::Seconds(1), store.clock.Now()};
   };
   REQUIRE(store->space().Use(kApp, kB.id(), used));
@@ -229,6 +229,10 @@ class Play {
     bounds.quota_bytes = 25'000;
     bounds.limit_bytes = 40'000;
     store_->space().SetBounds(bounds);
+  }
+  void Reserve(const Partition& partition, const std::vector<BlobRef>& refs, Lease& lease) {
+    auto missing = store_->FindMissing(partition, refs, lease);
+    if (missing.ok()) (void)store_->space().Reserve(partition, *missing, lease);
   }
   void Open(const Partition& partition, const std::string& bytes, Lease& lease) {
     auto upload = store_->OpenUpload(partition, RefOf(bytes), lease);

@@ -16,6 +16,8 @@ namespace {
 
 constexpr char kShortageUrl[] = "modeld/storage.shortage";
 constexpr size_t kMaxDecisions = 4096;
+constexpr size_t kMaxEvicted = 4096;
+constexpr size_t kMaxDamageDecisions = 64;
 
 uint64_t LessOrNothing(uint64_t from, uint64_t what) {
   return from - std::min(from, what);
@@ -74,7 +76,16 @@ uint64_t StoreCore::LeasedBytes(const PartitionId& partition) const {
 }
 
 uint64_t StoreCore::UsedBytes() const {
-  return SumOrMax(SumOrMax(index.referenced_bytes(), index.staged_bytes()),
+  uint64_t leased = 0;
+  std::set<Digest> seen;
+  for (const auto& [lease, held] : leases) {
+    for (const auto& [id, size] : held) {
+      const bool counted = index.References(id.second) > 0 || index.records().uploads.contains(id) ||
+                           promises.SizeOf(id).has_value();
+      if (!counted && seen.insert(id.second).second) leased += size;
+    }
+  }
+  return SumOrMax(SumOrMax(SumOrMax(index.referenced_bytes(), index.staged_bytes()), leased),
                   SumOrMax(index.plan_bytes(), promises.uncounted()));
 }
 
@@ -176,6 +187,39 @@ Reservation::~Reservation() {
 void Reservation::Wrote(uint64_t bytes) {
   absl::MutexLock lock(&core_.mu);
   core_.promises.WroteFile(this, bytes);
+}
+
+void StoreCore::AddDamageDecisions(const Digest& blob, bool wrong_bytes, Transaction& changes) {
+  const std::string text = absl::StrCat(
+      BlobName(blob), wrong_bytes ? " was found to have wrong bytes" : " was found to be missing");
+  size_t noted = 0;
+  for (const auto& [id, hold] : index.records().holds) {
+    auto model = index.records().models.find(id.second);
+    if (model == index.records().models.end() || !index.Sees(id.first, blob)) continue;
+    const std::vector<BlobRef> blobs = BlobsOf(id.second, model->second);
+    const bool part =
+        std::any_of(blobs.begin(), blobs.end(), [&](const BlobRef& each) { return each.digest == blob; });
+    if (!part) continue;
+    AddDecision(id.second, NameOf(id.first), "damaged", text, changes);
+    if (++noted == kMaxDamageDecisions) return;
+  }
+}
+
+void StoreCore::Remember(const Owned& id, const record::HoldRecord& hold) {
+  record::HoldRecord uses;
+  uses.set_frequency(hold.frequency());
+  uses.set_credit(hold.credit());
+  uses.set_compile_us(hold.compile_us());
+  uses.set_last_used_us(hold.last_used_us());
+  evicted[id] = std::move(uses);
+  if (evicted.size() <= kMaxEvicted) return;
+  evicted.erase(std::min_element(evicted.begin(), evicted.end(), [](const auto& a, const auto& b) {
+    return a.second.last_used_us() < b.second.last_used_us();
+  }));
+}
+
+void StoreCore::ForgetEvicted(const PartitionId& partition) {
+  std::erase_if(evicted, [&](const auto& entry) { return entry.first.first == partition; });
 }
 
 Partition StoreCore::NameOf(const PartitionId& id) const {

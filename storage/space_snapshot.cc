@@ -189,16 +189,14 @@ StoreTotals Space::Totals() const {
 }
 
 bool Space::Use(const Partition& partition, const Digest& model_id,
-                absl::FunctionRef<UseFigures(const UseFigures&, double, uint64_t)> value) {
+                absl::FunctionRef<UseFigures(const UseFigures&, uint64_t)> value) {
   const Owned id(Digest::Of(absl::string_view(partition)), model_id);
   absl::MutexLock lock(&core_.mu);
   auto hold = core_.index.records().holds.find(id);
   if (hold == core_.index.records().holds.end()) return false;
   uint64_t bytes = 0;
   for (const BlobRef& blob : BlobsIn(core_.index, model_id)) bytes += blob.size_bytes;
-  auto record = core_.index.records().partitions.find(id.first);
-  const double inflation = record == core_.index.records().partitions.end() ? 0 : record->second.inflation();
-  const UseFigures figures = value(FiguresOf(hold->second), inflation, bytes);
+  const UseFigures figures = value(FiguresOf(hold->second), bytes);
   record::HoldRecord used = hold->second;
   used.set_frequency(figures.frequency);
   used.set_credit(figures.credit);
@@ -218,6 +216,7 @@ absl::StatusOr<bool> Space::Evict(const Partition& partition, const Digest& mode
   if (WishIn(core_.index, model_id).pinned) return false;
   if (InUse(core_, id.first, model_id, BlobsIn(core_.index, model_id), LeasedBy(core_, id.first)))
     return false;
+  const record::HoldRecord figures = records.holds.at(id);
   Transaction changes;
   core_.index.DropHold(id, changes);
   if (auto record = records.partitions.find(id.first); inflation && record != records.partitions.end()) {
@@ -227,6 +226,7 @@ absl::StatusOr<bool> Space::Evict(const Partition& partition, const Digest& mode
   }
   core_.AddDecision(model_id, partition, what, text, changes);
   MODELD_RETURN_IF_ERROR(core_.Commit(changes, Durability::kSynced));
+  core_.Remember(id, figures);
   return true;
 }
 

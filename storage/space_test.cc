@@ -241,8 +241,7 @@ TEST_CASE("a snapshot counts what the partition would get back, by its own thing
 TEST_CASE("uses keep their figures over a restart, and only for what is held") {
   TestStore store;
   REQUIRE(StoreWhole(*store, kApp, kA).ok());
-  const auto value = [&](const UseFigures& before, double inflation, uint64_t bytes) {
-    CHECK(inflation == 0);
+  const auto value = [&](const UseFigures& before, uint64_t bytes) {
     CHECK(bytes == 3000 + kA.manifest.size());
     return UseFigures{before.frequency + 1, 7.5, absl::Milliseconds(80), store.clock.Now()};
   };
@@ -258,6 +257,23 @@ TEST_CASE("uses keep their figures over a restart, and only for what is held") {
   CHECK(kept.credit == 7.5);
   CHECK(kept.compile_time == absl::Milliseconds(80));
   CHECK(kept.last_used == store.clock.Now());
+}
+
+TEST_CASE(
+    "a model that comes again after its eviction has the uses that it had; after a clearing it is new") {
+  TestStore store;
+  for (bool clear : {false, true}) {
+    REQUIRE(StoreWhole(*store, kApp, kA).ok());
+    const auto value = [&](const UseFigures&, uint64_t) {
+      return UseFigures{5, 7.5, absl::Milliseconds(80), store.clock.Now()};
+    };
+    REQUIRE(store->space().Use(kApp, kA.id(), value));
+    REQUIRE(*store->space().Evict(kApp, kA.id(), "evicted", "", 1.0));
+    if (clear) REQUIRE(store->space().Clear(kApp, store.clock.Now(), absl::InfiniteFuture()).ok());
+    REQUIRE(StoreWhole(*store, kApp, kA).ok());
+    CHECK(store->space().Snapshot(kApp).models.at(0).figures.frequency == (clear ? 0 : 5));
+    REQUIRE(*store->DeleteModel(kApp, kA.id()));
+  }
 }
 
 TEST_CASE("wishes outlive the model and are for models that are known") {
@@ -293,6 +309,23 @@ TEST_CASE("a partition's limits outlive it and bound it") {
   REQUIRE(store->space().SetLimits(kApp, {}).ok());
   CHECK(store->space().LimitsOf(kApp).empty());
   CHECK(StoreWhole(*store, kApp, kA).ok());
+}
+
+TEST_CASE("damage is noted once for each model that it is part of") {
+  TestStore store;
+  REQUIRE(StoreWhole(*store, kApp, kA).ok());
+  REQUIRE(StoreWhole(*store, kApp, kB).ok());
+  store.cache->FlipBit(BlobPathOf(kA.constants[1]), 3);  // kB names it, too
+  for (int look = 0; look < 2; ++look) {
+    CHECK(absl::IsDataLoss(store->VerifyBlob(RefOf(kA.constants[1]).digest)));
+  }
+  for (const TestModel& model : {kA, kB}) {
+    const std::vector<Decision> decisions = store->space().DecisionsOf(model.id());
+    REQUIRE(decisions.size() == 2);
+    CHECK(decisions[0].what == "damaged");
+    CHECK(decisions[0].text ==
+          "blob " + RefOf(kA.constants[1]).digest.ToHex() + " was found to have wrong bytes");
+  }
 }
 
 TEST_CASE("of decisions the newest 4,096 stay") {

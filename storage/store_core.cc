@@ -211,6 +211,10 @@ absl::Status StoreCore::MarkBad(const BlobRef& blob, const absl::Status& error) 
   if (wrong_bytes) damage.set_right_chunks(right);
   Transaction changes;
   changes.damage[blob.digest] = damage;
+  if (known == index.records().damage.end()) {
+    ++damages_found;
+    AddDamageDecisions(blob.digest, wrong_bytes, changes);
+  }
   // When the mark cannot be written, the next look finds the same again.
   Commit(changes, Durability::kSynced).IgnoreError();
   if (wrong_bytes) return error;

@@ -129,7 +129,8 @@ class StoreCore {
   // with promises.Release() or Fulfil().
   absl::Status BeginWriting(const PartitionId& partition, const BlobRef& ref, const void* holder)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
-  // What the limit counts: blobs that models name, uploads as declared, plans, and promises beside these.
+  // What the limit counts: blobs that models name, uploads as declared, plans, what leases alone keep, and promises
+  // beside these.
   uint64_t UsedBytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   // Adds to `changes` what takes a partition from a plan's causes, and the plan with the last one. False: it was
   // none.
@@ -145,6 +146,13 @@ class StoreCore {
   // Adds a decision of now to `changes`, and the removal of those that it pushes out.
   void AddDecision(const Digest& model, absl::string_view partition, absl::string_view what,
                    absl::string_view text, Transaction& changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // AddDecision() for models that a damaged blob is part of, for so many that the others' decisions stay.
+  void AddDamageDecisions(const Digest& blob, bool wrong_bytes, Transaction& changes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // Keeps the uses of an evicted model, of the newest 4,096, in memory.
+  void Remember(const Owned& id, const record::HoldRecord& hold) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // Forgets these of a partition.
+  void ForgetEvicted(const PartitionId& partition) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   // The name of a partition; made up from its hash when its record cannot be read.
   Partition NameOf(const PartitionId& id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
 
@@ -194,11 +202,15 @@ class StoreCore {
   std::set<Owned> unflushed_uses ABSL_GUARDED_BY(mu);
   Promises promises ABSL_GUARDED_BY(mu);
   SpaceBounds bounds ABSL_GUARDED_BY(mu);
+  // The figures of evicted models, for when they come again; see Remember().
+  std::map<Owned, record::HoldRecord> evicted ABSL_GUARDED_BY(mu);
   uint64_t next_temp ABSL_GUARDED_BY(mu) = 0;
   // Blobs whose mending from their own right chunks failed for a partition, which then sends them whole.
   std::set<Owned> not_mendable ABSL_GUARDED_BY(mu);
   // Names beneath staging/ that a call works on and no record names.
   std::set<std::string> live_temps ABSL_GUARDED_BY(mu);
+  // Blobs that this process found damaged or missing, and that were not marked before.
+  uint64_t damages_found ABSL_GUARDED_BY(mu) = 0;
   // Plans whose records went, and their files maybe not.
   std::set<Digest> plan_candidates ABSL_GUARDED_BY(mu);
   // What keeps the bytes of plans that were opened.

@@ -3,6 +3,8 @@
 #define MODELD_STORAGE_STORE_TYPES_H_
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -10,6 +12,10 @@
 #include "absl/time/time.h"
 #include "base/digest.h"
 #include "base/region.h"
+
+namespace modeld {
+class FileSystem;
+}  // namespace modeld
 
 namespace modeld::storage {
 
@@ -37,7 +43,8 @@ struct ByteRange {
   friend bool operator==(const ByteRange&, const ByteRange&) = default;
 };
 
-// What bounds the space that stores take, resolved to bytes. The disk's floor is StoreOptions::min_free_bytes.
+// What bounds the space that stores take, resolved to bytes. The disk's floor is
+// StoreOptions::min_free_bytes.
 struct SpaceBounds {
   // Of a partition without limits of its own.
   uint64_t quota_bytes = UINT64_MAX;
@@ -64,14 +71,17 @@ struct StoreOptions {
   // A finished upload that no stored model names and no lease holds stays with its partition for this long,
   // so that a client whose connection broke sends only the rest. Zero: until the last lease closes.
   absl::Duration presented_max_age = absl::Hours(1);
-  // What all compiled plans may take together, and how many there may be for one structure (one per device and
-  // options).
+  // What all compiled plans may take together, and how many there may be for one structure (one per device
+  // and options).
   uint64_t max_plan_bytes = uint64_t{8} << 30;
   uint32_t max_plans_per_structure = 4;
   SpaceBounds bounds;
   // Of one partition; a store or key beyond is refused.
   uint32_t max_models_per_partition = 1024;
   uint32_t max_keys_per_partition = 4096;
+  // Opens a folder that is not the store's own, by its absolute path; empty: on the disk. For moving the
+  // cache.
+  std::function<std::shared_ptr<FileSystem>(const std::string& path)> open_folder = {};
   // Blobs larger than this have digests of their chunks kept beside them, so that damage costs a chunk.
   uint64_t digest_chunk_bytes = uint64_t{4} << 20;
 };
@@ -136,7 +146,7 @@ struct HoldName {
 
 // A file with wrong bytes that was set aside.
 struct QuarantinedInfo {
-  BlobRef blob;  // what it should have been, and the file's size
+  BlobRef blob;                // what it should have been, and the file's size
   std::vector<Digest> models;  // that name it, ascending
   absl::Time found;
 };
@@ -199,6 +209,10 @@ struct RecoveryReport {
   uint64_t uploads_resumable = 0;
   uint64_t uploads_dropped = 0;
   uint64_t blobs_missing = 0;  // newly found to be gone or cut short
+  // Of a cache folder that was moved: brought over from the old folder, and left there because they could not
+  // be.
+  uint64_t files_moved = 0;
+  uint64_t files_not_moved = 0;
   uint64_t unreadable_records = 0;
 };
 

@@ -51,11 +51,13 @@ inline absl::Status StoreWhole(ModelStore& store, const Partition& partition, co
       auto upload = store.OpenUpload(partition, ref, *lease);
       if (!upload.ok()) return upload.status();
       // Two pieces, so that a crash can fall between them.
-      uint64_t at = (*upload)->committed_bytes();
-      for (uint64_t end : {std::max<uint64_t>(at, bytes.size() / 2), uint64_t{bytes.size()}}) {
-        absl::Status appended = (*upload)->Append(at, absl::string_view(bytes).substr(at, end - at));
+      while (!(*upload)->missing().empty()) {
+        const ByteRange lacking = (*upload)->missing().front();
+        const uint64_t count =
+            std::min<uint64_t>(lacking.end_bytes - lacking.begin_bytes, (bytes.size() + 1) / 2);
+        absl::Status appended = (*upload)->Append(
+            lacking.begin_bytes, absl::string_view(bytes).substr(lacking.begin_bytes, count));
         if (!appended.ok()) return appended;
-        at = end;
       }
       if (absl::Status committed = (*upload)->Commit(); !committed.ok()) return committed;
       break;

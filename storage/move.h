@@ -1,0 +1,18 @@
+// The second half of moving the cache folder.
+#ifndef MODELD_STORAGE_MOVE_H_
+#define MODELD_STORAGE_MOVE_H_
+
+#include "absl/status/status.h"
+#include "storage/store_core.h"
+
+namespace modeld::storage {
+
+// At start, when the store's cache folder is the target of a move: copies what the old folder has and this
+// one lacks, then removes the old files and forgets the move. A file that cannot be brought over stays in the
+// old folder, and the move stays open for the next start; the store can be used without it. Nothing
+// otherwise. Safe to stop and repeat at any point. Errors are those of the catalogue.
+absl::Status CompleteMove(StoreCore& core) ABSL_EXCLUSIVE_LOCKS_REQUIRED(core.mu);
+
+}  // namespace modeld::storage
+
+#endif  // MODELD_STORAGE_MOVE_H_
