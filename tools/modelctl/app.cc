@@ -29,7 +29,8 @@ constexpr Verb kCompletion[] = {
 // The groups, for their help.
 constexpr std::pair<const char*, const char*> kGroups[] = {
     {"config", "The daemon's settings"},
-    {"partition", "Whose models there are"},
+    {"cache", "What takes disk space, and your say in it"},
+    {"partition", "Whose models there are, and how much they may hold"},
     {"completion", "Scripts that complete modelctl's command line"},
 };
 
@@ -47,8 +48,9 @@ void Define(CLI::App& app, GlobalOptions& options, Action& chosen) {
   for (const auto& [name, help] : kGroups) {
     app.add_subcommand(name, help)->require_subcommand(1)->fallthrough();
   }
-  for (const auto& family : {DaemonVerbs(), TransferVerbs(), ModelVerbs(), RunVerbs(), HousekeepingVerbs(),
-                             std::span<const Verb>(kCompletion)}) {
+  for (const auto& family : {DaemonVerbs(), TransferVerbs(), ModelVerbs(), RemovalVerbs(), RunVerbs(),
+                             ActivityVerbs(), CacheVerbs(), CleaningVerbs(), WishVerbs(), PartitionVerbs(),
+                             BackupVerbs(), MoveVerbs(), DoctorVerbs(), std::span<const Verb>(kCompletion)}) {
     for (const Verb& verb : family) {
       const std::vector<std::string> words = absl::StrSplit(verb.name, ' ');
       CLI::App* parent = words.size() == 1 ? &app : app.get_subcommand(words[0]);

@@ -7,12 +7,12 @@
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
-#include <sstream>
 
 #include "client/cpp/fake_daemon.h"
 #include "client/cpp/modeld.h"
 #include "tools/data/file.h"
 #include "tools/data/npy.h"
+#include "tools/modelctl/app_testing.h"
 #include "tools/modelctl/container.h"
 
 namespace modeld::tools {
@@ -23,46 +23,6 @@ using Catch::Matchers::StartsWith;
 using nlohmann::ordered_json;
 
 constexpr char kDigits[] = "tools/digits/model.onnx";
-
-struct Result {
-  int code;
-  std::string out;
-  std::string err;
-};
-
-// modelctl with these arguments. `answer` comes from a terminal, if it is given.
-Result Modelctl(const std::vector<std::string>& arguments, const char* answer = nullptr) {
-  std::istringstream in(answer == nullptr ? "" : answer);
-  std::ostringstream out, err;
-  Environment environment({.in = in,
-                           .out = out,
-                           .err = err,
-                           .in_is_terminal = answer != nullptr,
-                           .out_is_terminal = false,
-                           .err_is_terminal = answer != nullptr},
-                          {});
-  const int code = static_cast<int>(RunCommandLine(arguments, environment));
-  return {code, out.str(), err.str()};
-}
-
-Result Modelctl(const client::FakeDaemon& daemon, std::vector<std::string> arguments,
-                const char* answer = nullptr) {
-  arguments.insert(arguments.begin(), {"--host", daemon.host()});
-  return Modelctl(arguments, answer);
-}
-
-std::string TempFile(const std::string& name) {
-  const std::string path = std::string(std::getenv("TEST_TMPDIR")) + "/" + name;
-  ::unlink(path.c_str());
-  return path;
-}
-
-const std::string kId = "1234567890abcdef" + std::string(48, '0');
-const std::string kOtherId = "12345678ffffffff" + std::string(48, '0');
-
-std::string IdBytes(const std::string& hex) {
-  return std::string(Digest::FromHex(hex)->bytes());
-}
 
 // A daemon with something to tell in every answer.
 struct Populated {
@@ -120,6 +80,7 @@ struct Populated {
     setting->set_name("log.level");
     setting->set_value("info");
     setting->set_origin("default");
+    admin.activity.emplace_back();
     admin.verify.emplace_back().set_progress(0.5);
     admin.verify.emplace_back().set_done(true);
   }
@@ -142,6 +103,23 @@ TEST_CASE("Wrong command lines are usage errors, on stderr", "[app]") {
       {"stop"},
       {"stop", "x", "--all"},
       {"show", "a", "b"},
+      {"--host", "tcp:1", "ls"},
+      {"--host", "relative.sock", "status"},
+      {"cache"},
+      {"cache", "prune"},
+      {"cache", "prune", "--older-than", "soon"},
+      {"cache", "prune", "--older-than", "never"},
+      {"cache", "clear"},
+      {"cache", "clear", "--all", "--partition", "app:a"},
+      {"cache", "priority", "x", "urgent"},
+      {"cache", "ls", "--filter", "colour=red"},
+      {"cache", "ls", "--filter", "pinned"},
+      {"ls", "--filter", "size=1"},
+      {"share", "x", "--commonness", "0"},
+      {"share", "x", "--commonness", "1.5"},
+      {"top", "--interval", "1ms"},
+      {"top", "--interval", "never"},
+      {"partition", "quota"},
   };
   for (const auto& arguments : cases) {
     const Result result = Modelctl(arguments);
@@ -156,8 +134,11 @@ TEST_CASE("Help is no error, and lists every verb and exit code", "[app]") {
   const Result result = Modelctl({"--help"});
   CHECK(result.code == 0);
   CHECK(result.err.empty());
-  for (const char* word : {"status", "import", "ls", "show", "run", "ps", "stop", "rm", "export", "verify",
-                           "config", "partition", "version", "completion", "130 interrupted"}) {
+  for (const char* word :
+       {"status",         "import", "ls",      "show",   "run",       "ps",      "top",
+        "stop",           "rm",     "export",  "verify", "cache",     "share",   "unshare",
+        "shares",         "why",    "metrics", "config", "partition", "version", "completion",
+        "130 interrupted"}) {
     CHECK_THAT(result.out, Contains(word));
   }
   CHECK(Modelctl({"run", "--help"}).code == 0);
@@ -204,21 +185,24 @@ TEST_CASE("JSON has a stable schema", "[app]") {
            R"("operations":[{"type":"gemm","count":3}],"constants":2,"parameters":17,"constant_bytes":0,"graph_bytes":0,)"
            R"("entries":[{"model_id":")" +
            kId +
-           R"(","partition":"app:modelctl","keys":["digits"],"size_bytes":1536,)"
-           R"("created_at":1700000000,"last_used_at":1700000001,"damaged":false}],"loaded":[]})"},
+           R"(","partition":"app:modelctl","keys":["digits"],"size_bytes":1536,"exclusive_bytes":0,)"
+           R"("created_at":1700000000,"last_used_at":1700000001,"frequency":0.0,"pinned":false,"shared":false,)"
+           R"("priority":"normal","health":"whole","damaged":false}],"loaded":[]})"},
       {{"ps"},
        R"({"graphs":[{"model_id":")" + kId +
            R"(","partition":"app:modelctl","device":"cpu","packed_bytes":1024,)"
-           R"("arena_bytes":0,"sessions":0,"runs":5,"last_run_at":0}],"sessions":[{"session_id":9,"role":"admin",)"
+           R"("arena_bytes":0,"sessions":0,"runs":5,"last_run_at":0,"idle_until":null}],"sessions":[{"session_id":9,"role":"admin",)"
            R"("partition":"","pid":77,"contexts":0,"graphs":0,"tensors":0,"tensor_bytes":0,"connected_at":0}]})"},
       {{"stop", "--all"}, R"({"stopped_graphs":3})"},
       {{"stop", kId}, R"({"stopped_graphs":1})"},
       {{"rm", "-y", kId},
-       R"({"removed":[{"model_id":")" + kId + R"(","key":null,"key_only":false}],"freed_bytes":4096})"},
-      {{"verify"}, R"({"rehash":false,"problems":[]})"},
+       R"({"removed":[{"model_id":")" + kId +
+           R"(","upload":null,"key":null,"key_only":false}],"freed_bytes":4096})"},
+      {{"verify"}, R"({"rehash":false,"repair":false,"problems":[]})"},
       {{"config", "show"}, R"({"settings":[{"name":"log.level","value":"info","origin":"default"}]})"},
       {{"partition", "ls"},
-       R"({"partitions":[{"name":"web:https://s|https://o","models":1,"logical_bytes":1536,"staged_bytes":0}]})"},
+       R"({"partitions":[{"name":"web:https://s|https://o","models":1,"keys":0,"logical_bytes":1536,"staged_bytes":0,)"
+       R"("last_used_at":0,"quota_bytes":0,"own_quota":false,"keep_at_most":null,"max_age_seconds":null}]})"},
       {{"partition", "rm", "-y", "web:https://s|https://o"},
        R"({"partition":"web:https://s|https://o","freed_bytes":4096})"},
       {{"version"}, R"({"modelctl":"0.1.0","modeld":"fake"})"},
@@ -241,7 +225,7 @@ TEST_CASE("Tables, ids only, and what a person reads", "[app]") {
   const Populated populated;
   const Result ls = Modelctl(populated.daemon, {"ls"});
   CHECK_THAT(ls.out, StartsWith("ID            KEYS"));
-  CHECK_THAT(ls.out, Contains("1234567890ab  digits") && Contains("1.5 KiB") && Contains("(damaged)"));
+  CHECK_THAT(ls.out, Contains("1234567890ab  digits") && Contains("1.5 KiB") && Contains("damaged"));
   CHECK(Modelctl(populated.daemon, {"ls", "-q"}).out == kId + "\n" + kOtherId + "\n");
   CHECK(Modelctl(populated.daemon, {"ps", "-q"}).out == kId + "\n");
   CHECK_THAT(Modelctl(populated.daemon, {"ps", "--sessions"}).out, Contains("admin"));
@@ -303,7 +287,8 @@ TEST_CASE("verify tells problems and exits with 6", "[app]") {
   const Result json = Modelctl(populated.daemon, {"--json", "verify", "--rehash"});
   CHECK(json.code == 6);
   CHECK(ordered_json::parse(json.out).dump() ==
-        R"({"rehash":true,"problems":[{"problem":"a blob has a flipped bit","models":[")" + kId + R"("]}]})");
+        R"({"rehash":true,"repair":false,"problems":[{"problem":"a blob has a flipped bit","models":[")" +
+            kId + R"("],"repaired":false}]})");
   populated.daemon.admin.verify.pop_back();
   populated.daemon.admin.verify.front().clear_problem();
   CHECK(Modelctl(populated.daemon, {"verify"}).code == 1);

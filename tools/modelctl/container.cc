@@ -1,12 +1,8 @@
 #include "tools/modelctl/container.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -16,6 +12,7 @@
 #include "base/region.h"
 #include "base/status.h"
 #include "engine/graph/canonical.h"
+#include "tools/modelctl/local_file.h"
 
 namespace modeld::tools {
 namespace {
@@ -30,45 +27,6 @@ constexpr uint64_t kAlignment = 64;
 std::optional<uint64_t> Aligned(uint64_t offset) {
   const auto end = CheckedAdd<uint64_t>(offset, kAlignment - 1);
   return end ? std::optional(*end / kAlignment * kAlignment) : std::nullopt;
-}
-
-absl::Status SystemError(const std::string& path, int error) {
-  const std::string text = absl::StrCat(path, ": ", std::strerror(error));
-  switch (error) {
-    case ENOENT:
-      return absl::NotFoundError(text);
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return absl::PermissionDeniedError(text);
-    case EEXIST:
-      return absl::AlreadyExistsError(text);
-    case ENOSPC:
-    case EDQUOT:
-    case EFBIG:
-      return absl::ResourceExhaustedError(text);
-    default:
-      return absl::UnknownError(text);
-  }
-}
-
-absl::StatusOr<Region> MapFile(const std::string& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return SystemError(path, errno);
-  struct stat info = {};
-  void* memory = MAP_FAILED;
-  int error = ::fstat(fd, &info) == 0 ? 0 : errno;
-  const auto size = static_cast<size_t>(info.st_size);
-  if (error == 0 && S_ISREG(info.st_mode) && size > 0) {
-    memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-    error = memory == MAP_FAILED ? errno : 0;
-  }
-  ::close(fd);
-  if (error != 0) return SystemError(path, error);
-  if (memory == MAP_FAILED)
-    return absl::InvalidArgumentError(absl::StrCat(path, ": empty, or not a plain file"));
-  std::shared_ptr<const void> owner(memory, [size](const void* m) { ::munmap(const_cast<void*>(m), size); });
-  return Region({static_cast<const std::byte*>(memory), size}, std::move(owner));
 }
 
 // Distinct constants of a graph, in order of first use, each with the place of its bytes; `end` is the file's
@@ -102,6 +60,10 @@ absl::StatusOr<Layout> LayOut(const Graph& graph, uint64_t canonical_bytes) {
 
 absl::StatusOr<Graph> ReadContainer(const std::string& path, const GraphLimits& limits) {
   MODELD_ASSIGN_OR_RETURN(const Region file, MapFile(path));
+  return ParseContainer(file, path, limits);
+}
+
+absl::StatusOr<Graph> ParseContainer(const Region& file, const std::string& path, const GraphLimits& limits) {
   const absl::string_view bytes = file.view();
   if (bytes.size() < kHeaderBytes || bytes.substr(0, kMagic.size()) != kMagic) {
     return absl::InvalidArgumentError(absl::StrCat(path, ": not a .modeld file"));
@@ -133,6 +95,60 @@ absl::StatusOr<Graph> ReadContainer(const std::string& path, const GraphLimits& 
   return graph;
 }
 
+absl::Status ContainerBody::WriteAt(uint64_t offset_bytes, absl::string_view bytes) {
+  const auto place = CheckedAdd(begin_bytes_, offset_bytes);
+  if (!place || ::fseeko(file_, static_cast<off_t>(*place), SEEK_SET) != 0 ||
+      std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) {
+    return SystemError(name_, errno);
+  }
+  return absl::OkStatus();
+}
+
+void ContainerBody::AddCanonical(absl::string_view bytes) {
+  absl::StrAppend(&canonical_, bytes);
+}
+
+absl::Status ContainerBody::PlaceConstants() {
+  if (size_bytes_ != 0) return absl::OkStatus();
+  if (Digest::Of(canonical_) != model_id_) {
+    return absl::DataLossError(absl::StrCat(name_, ": the daemon sent another graph than asked for"));
+  }
+  // What the daemon stores, it has checked against its own limits.
+  auto graph = DecodeCanonical(canonical_, GraphLimits{});
+  if (!graph.ok()) return Annotate(graph.status(), name_);
+  MODELD_ASSIGN_OR_RETURN(const Layout layout, LayOut(*graph, canonical_.size()));
+  for (const auto& [digest, place] : layout.constants) places_[digest] = {place.first, place.second};
+  size_bytes_ = layout.end;
+  std::string header(kMagic);
+  for (int i = 0; i < 8; ++i) header.push_back(static_cast<char>(canonical_.size() >> (8 * i)));
+  absl::StrAppend(&header, model_id_.bytes(), canonical_);
+  return WriteAt(0, header);
+}
+
+absl::Status ContainerBody::AddConstant(const Digest& digest, uint64_t offset_bytes,
+                                        absl::string_view bytes) {
+  MODELD_RETURN_IF_ERROR(PlaceConstants());
+  const auto place = places_.find(digest);
+  if (place == places_.end() || offset_bytes != place->second.written_bytes ||
+      bytes.size() > place->second.size_bytes - offset_bytes) {
+    return absl::DataLossError(
+        absl::StrCat(name_, ": the daemon sent bytes that the graph has no place for"));
+  }
+  place->second.written_bytes += bytes.size();
+  return WriteAt(place->second.offset_bytes + offset_bytes, bytes);
+}
+
+absl::StatusOr<uint64_t> ContainerBody::Finish() {
+  MODELD_RETURN_IF_ERROR(PlaceConstants());
+  for (const auto& [digest, place] : places_) {
+    if (place.written_bytes != place.size_bytes) {
+      return absl::DataLossError(
+          absl::StrCat(name_, ": the daemon did not send all of constant ", digest.ToHex()));
+    }
+  }
+  return size_bytes_;
+}
+
 absl::StatusOr<std::unique_ptr<ContainerWriter>> ContainerWriter::Create(const std::string& path,
                                                                          const Digest& model_id,
                                                                          bool replace) {
@@ -151,65 +167,9 @@ ContainerWriter::~ContainerWriter() {
   ::unlink(partial_.c_str());
 }
 
-absl::Status ContainerWriter::WriteAt(uint64_t offset_bytes, absl::string_view bytes) {
-  if (::fseeko(file_, static_cast<off_t>(offset_bytes), SEEK_SET) != 0 ||
-      std::fwrite(bytes.data(), 1, bytes.size(), file_) != bytes.size()) {
-    return SystemError(path_, errno);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status ContainerWriter::AddCanonical(absl::string_view bytes) {
-  absl::StrAppend(&canonical_, bytes);
-  return absl::OkStatus();
-}
-
-absl::Status ContainerWriter::PlaceConstants() {
-  if (size_bytes_ != 0) return absl::OkStatus();
-  if (Digest::Of(canonical_) != model_id_) {
-    return absl::DataLossError(absl::StrCat(path_, ": the daemon sent another graph than asked for"));
-  }
-  // What the daemon stores, it has checked against its own limits.
-  auto graph = DecodeCanonical(canonical_, GraphLimits{});
-  if (!graph.ok()) return Annotate(graph.status(), path_);
-  MODELD_ASSIGN_OR_RETURN(const Layout layout, LayOut(*graph, canonical_.size()));
-  for (const auto& [digest, place] : layout.constants) places_[digest] = {place.first, place.second};
-  size_bytes_ = layout.end;
-  std::string header(kMagic);
-  for (int i = 0; i < 8; ++i) header.push_back(static_cast<char>(canonical_.size() >> (8 * i)));
-  absl::StrAppend(&header, model_id_.bytes(), canonical_);
-  return WriteAt(0, header);
-}
-
-absl::Status ContainerWriter::AddConstant(const Digest& digest, uint64_t offset_bytes,
-                                          absl::string_view bytes) {
-  MODELD_RETURN_IF_ERROR(PlaceConstants());
-  const auto place = places_.find(digest);
-  if (place == places_.end() || offset_bytes != place->second.written_bytes ||
-      bytes.size() > place->second.size_bytes - offset_bytes) {
-    return absl::DataLossError(
-        absl::StrCat(path_, ": the daemon sent bytes that the graph has no place for"));
-  }
-  place->second.written_bytes += bytes.size();
-  return WriteAt(place->second.offset_bytes + offset_bytes, bytes);
-}
-
 absl::Status ContainerWriter::Finish() {
-  MODELD_RETURN_IF_ERROR(PlaceConstants());
-  for (const auto& [digest, place] : places_) {
-    if (place.written_bytes != place.size_bytes) {
-      return absl::DataLossError(
-          absl::StrCat(path_, ": the daemon did not send all of constant ", digest.ToHex()));
-    }
-  }
-  const bool written = std::fflush(file_) == 0 && ::fsync(::fileno(file_)) == 0;
-  const int error = errno;
-  if (!written) return SystemError(path_, error);
-  std::fclose(std::exchange(file_, nullptr));
-  if (::rename(partial_.c_str(), path_.c_str()) == 0) return absl::OkStatus();
-  const absl::Status failed = SystemError(path_, errno);
-  ::unlink(partial_.c_str());
-  return failed;
+  MODELD_RETURN_IF_ERROR(body_.Finish().status());
+  return PutInPlace(std::exchange(file_, nullptr), partial_, path_);
 }
 
 }  // namespace modeld::tools

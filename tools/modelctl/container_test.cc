@@ -36,14 +36,14 @@ absl::Status Write(const std::string& path, const Graph& graph, size_t chunk, bo
   if (!writer.ok()) return writer.status();
   const std::string canonical = EncodeCanonical(graph);
   for (size_t at = 0; at < canonical.size(); at += chunk) {
-    if (absl::Status s = (*writer)->AddCanonical(absl::string_view(canonical).substr(at, chunk)); !s.ok())
-      return s;
+    (*writer)->body().AddCanonical(absl::string_view(canonical).substr(at, chunk));
   }
   std::map<Digest, bool> sent;
   for (const Operand& operand : graph.operands) {
     if (operand.kind != OperandKind::kConstant || std::exchange(sent[operand.digest], true)) continue;
     for (size_t at = 0; at < operand.bytes.size(); at += chunk) {
-      absl::Status s = (*writer)->AddConstant(operand.digest, at, operand.bytes.view().substr(at, chunk));
+      absl::Status s =
+          (*writer)->body().AddConstant(operand.digest, at, operand.bytes.view().substr(at, chunk));
       if (!s.ok()) return s;
     }
   }
@@ -109,7 +109,7 @@ TEST_CASE("A file is replaced only when that is wanted, and never by half", "[co
   {
     auto writer = ContainerWriter::Create(path, ModelIdOf(graph), true);
     REQUIRE(writer.ok());
-    REQUIRE((*writer)->AddCanonical(EncodeCanonical(graph)) == absl::OkStatus());
+    (*writer)->body().AddCanonical(EncodeCanonical(graph));
     CHECK((*writer)->Finish().code() == absl::StatusCode::kDataLoss);  // constants are missing
   }
   CHECK(*ReadWholeFile(path, 10) == "old");
@@ -124,18 +124,18 @@ TEST_CASE("A daemon that sends something else is noticed", "[container]") {
   const auto writer = [&](const Digest& id) {
     auto created = ContainerWriter::Create(path, id, true);
     REQUIRE(created.ok());
-    REQUIRE((*created)->AddCanonical(EncodeCanonical(graph)) == absl::OkStatus());
+    (*created)->body().AddCanonical(EncodeCanonical(graph));
     return *std::move(created);
   };
   const Digest id = ModelIdOf(graph);
   const float four[] = {4};
   const Digest constant = Digest::Of(std::as_bytes(std::span(four)));
-  CHECK(writer(Digest())->AddConstant(constant, 0, "1234").code() == absl::StatusCode::kDataLoss);
-  CHECK(writer(id)->AddConstant(Digest(), 0, "1234").code() == absl::StatusCode::kDataLoss);
-  CHECK(writer(id)->AddConstant(constant, 0, "12345").code() == absl::StatusCode::kDataLoss);
-  CHECK(writer(id)->AddConstant(constant, 1, "123").code() == absl::StatusCode::kDataLoss);
-  CHECK(writer(id)->AddConstant(constant, UINT64_MAX, "1").code() == absl::StatusCode::kDataLoss);
-  CHECK(writer(id)->AddConstant(constant, 0, "1234") == absl::OkStatus());
+  CHECK(writer(Digest())->body().AddConstant(constant, 0, "1234").code() == absl::StatusCode::kDataLoss);
+  CHECK(writer(id)->body().AddConstant(Digest(), 0, "1234").code() == absl::StatusCode::kDataLoss);
+  CHECK(writer(id)->body().AddConstant(constant, 0, "12345").code() == absl::StatusCode::kDataLoss);
+  CHECK(writer(id)->body().AddConstant(constant, 1, "123").code() == absl::StatusCode::kDataLoss);
+  CHECK(writer(id)->body().AddConstant(constant, UINT64_MAX, "1").code() == absl::StatusCode::kDataLoss);
+  CHECK(writer(id)->body().AddConstant(constant, 0, "1234") == absl::OkStatus());
 }
 
 }  // namespace

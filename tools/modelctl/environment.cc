@@ -20,6 +20,9 @@ absl::StatusOr<client::Client> Environment::Connect() {
           "\nIs it running? Try: systemctl --user start modeld.socket, or run modeld; --host and MODELD_HOST "
           "tell where it is."));
     }
+    if (code == absl::StatusCode::kInvalidArgument) {
+      return UsageError(absl::StrCat("--", connected.status().message()));
+    }
     if (!connected.ok()) return connected.status();
     client_ = *std::move(connected);
   }
@@ -29,6 +32,11 @@ absl::StatusOr<client::Client> Environment::Connect() {
 absl::StatusOr<client::Admin> Environment::ConnectAdmin() {
   MODELD_ASSIGN_OR_RETURN(client::Client client, Connect());
   return client::Admin(std::move(client), call());
+}
+
+absl::StatusOr<client::CacheAdmin> Environment::ConnectCacheAdmin() {
+  MODELD_ASSIGN_OR_RETURN(client::Client client, Connect());
+  return client::CacheAdmin(std::move(client), call());
 }
 
 void Environment::Say(absl::string_view line) {

@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "client/cpp/admin.h"
+#include "client/cpp/cache_admin.h"
 #include "client/cpp/cancellation.h"
 #include "client/cpp/client.h"
 
@@ -27,6 +28,9 @@ struct Streams {
   bool in_is_terminal = false;
   bool out_is_terminal = false;
   bool err_is_terminal = false;
+  // Descriptors behind `in` and `out` where those are terminals; -1: none.
+  int in_fd = -1;
+  int out_fd = -1;
 };
 
 // Options that every verb knows.
@@ -57,8 +61,10 @@ class Environment {
 
   // The client, speaking for --partition if that is given; connects at the first call. UNAVAILABLE, with a
   // hint, when no daemon answers.
+  // Usage error: --host or --partition cannot be read.
   absl::StatusOr<client::Client> Connect();
   absl::StatusOr<client::Admin> ConnectAdmin();
+  absl::StatusOr<client::CacheAdmin> ConnectCacheAdmin();
 
   // Says something on `err`, one line, unless -q.
   void Say(absl::string_view line);

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
+#include "absl/strings/match.h"
 #include "client/cpp/status.h"
 
 namespace modeld::tools {
@@ -22,6 +23,11 @@ constexpr std::pair<absl::StatusCode, ExitCode> kCodes[] = {
     {absl::StatusCode::kCancelled, ExitCode::kInterrupted},
 };
 
+// Whether the daemon refused the name of a partition: such messages begin with what it calls that.
+bool NamesPartition(absl::string_view message) {
+  return absl::StartsWith(message, "partition: ") || absl::StartsWith(message, "modeld-partition: ");
+}
+
 }  // namespace
 
 absl::Status UsageError(absl::string_view message) {
@@ -32,6 +38,7 @@ absl::Status UsageError(absl::string_view message) {
 
 ExitCode ExitCodeOf(const absl::Status& status) {
   if (status.GetPayload(kUsageUrl)) return ExitCode::kUsage;
+  if (absl::IsInvalidArgument(status) && NamesPartition(status.message())) return ExitCode::kUsage;
   const auto detail = client::ErrorDetailOf(status);
   if (detail && detail->reason == "REASON_QUEUE_FULL") return ExitCode::kBusy;
   for (const auto& [code, exit] : kCodes) {

@@ -24,7 +24,8 @@ enum class ExitCode : int {
 // INVALID_ARGUMENT that is the command line's fault: kUsage.
 absl::Status UsageError(absl::string_view message);
 
-// The code for an error. kInterrupted for CANCELLED, which only the user's interrupt causes.
+// The code for an error. kInterrupted for CANCELLED, which only the user's interrupt causes. kUsage also
+// where the daemon says that the name of a partition, which came from the command line, is malformed.
 ExitCode ExitCodeOf(const absl::Status& status);
 
 }  // namespace modeld::tools

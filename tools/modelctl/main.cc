@@ -43,7 +43,9 @@ int main(int argc, char** argv) {
                                           .err = std::cerr,
                                           .in_is_terminal = isatty(STDIN_FILENO) == 1,
                                           .out_is_terminal = isatty(STDOUT_FILENO) == 1,
-                                          .err_is_terminal = isatty(STDERR_FILENO) == 1},
+                                          .err_is_terminal = isatty(STDERR_FILENO) == 1,
+                                          .in_fd = STDIN_FILENO,
+                                          .out_fd = STDOUT_FILENO},
                                          cancellation);
   const std::vector<std::string> arguments(argv + 1, argv + argc);
   return static_cast<int>(modeld::tools::RunCommandLine(arguments, environment));

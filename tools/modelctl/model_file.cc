@@ -6,7 +6,6 @@
 #include "absl/strings/str_split.h"
 #include "base/status.h"
 #include "tools/importer/onnx_importer.h"
-#include "tools/modelctl/container.h"
 #include "tools/modelctl/output.h"
 
 namespace modeld::tools {
@@ -85,6 +84,13 @@ absl::StatusOr<client::Graph> BuildWithProgress(Environment& environment, const 
              static_cast<double>(progress.committed_bytes) / static_cast<double>(progress.total_bytes),
              absl::StrCat(HumanBytes(progress.committed_bytes), " of ", HumanBytes(progress.total_bytes)));
        }});
+}
+
+absl::Status AddPart(const v1::ExportModelResponse& part, ContainerBody& container) {
+  container.AddCanonical(part.canonical_graph());
+  if (part.data().empty()) return absl::OkStatus();
+  MODELD_ASSIGN_OR_RETURN(const Digest digest, Digest::FromBytes(part.blob().sha256()));
+  return container.AddConstant(digest, part.offset_bytes(), part.data());
 }
 
 }  // namespace modeld::tools

@@ -11,6 +11,8 @@
 #include "client/cpp/graph.h"
 #include "engine/graph/graph.h"
 #include "engine/graph/limits.h"
+#include "modeld/v1/admin.pb.h"
+#include "tools/modelctl/container.h"
 #include "tools/modelctl/environment.h"
 
 namespace modeld::tools {
@@ -33,6 +35,9 @@ absl::StatusOr<Graph> ReadModelFile(const std::string& path, const GraphLimits& 
 // Builds a graph in a context, with a bar for the upload where somebody watches.
 absl::StatusOr<client::Graph> BuildWithProgress(Environment& environment, const client::Context& context,
                                                 const Graph& graph);
+
+// Adds what the daemon sent of a model to a container.
+absl::Status AddPart(const v1::ExportModelResponse& part, ContainerBody& container);
 
 }  // namespace modeld::tools
 

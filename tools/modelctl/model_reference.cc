@@ -69,7 +69,7 @@ absl::StatusOr<Digest> MatchPrefix(absl::string_view prefix, const std::vector<D
   found.erase(std::unique(found.begin(), found.end()), found.end());
   if (found.empty()) return absl::NotFoundError(absl::StrCat(prefix, ": no model has this key or id"));
   if (found.size() == 1) return found[0];
-  std::string message = absl::StrCat(prefix, ": several models begin so:");
+  std::string message = absl::StrCat(prefix, ": several begin so:");
   for (const Digest& id : found) absl::StrAppend(&message, "\n  ", id.ToHex());
   return UsageError(message);
 }
@@ -88,6 +88,23 @@ absl::StatusOr<ModelReference> FindModel(Environment& environment, const std::st
   const bool another = by_id.ok() && by_id->model_id != by_key->model_id && text.size() != kIdDigits;
   if (another) return UsageError(absl::StrCat(text, ": is a key and an id: say key:", text, " or id:", text));
   return by_key;
+}
+
+absl::StatusOr<Digest> FindUpload(Environment& environment, const std::string& text) {
+  const absl::Status absent = absl::NotFoundError(
+      absl::StrCat(Printable(text), ": no model has this key or id, nor has an unfinished upload"));
+  if (!IsPrefix(text)) return absent;
+  MODELD_ASSIGN_OR_RETURN(const client::CacheAdmin admin, environment.ConnectCacheAdmin());
+  MODELD_ASSIGN_OR_RETURN(const v1::ListCacheResponse listed,
+                          admin.ListCache(environment.options().partition));
+  std::vector<Digest> uploads;
+  for (const auto& entry : listed.entries()) {
+    if (entry.kind() != v1::ListCacheResponse::Entry::PARTIAL) continue;
+    MODELD_ASSIGN_OR_RETURN(const Digest digest, Digest::FromBytes(entry.id()));
+    uploads.push_back(digest);
+  }
+  absl::StatusOr<Digest> found = MatchPrefix(text, uploads);
+  return absl::IsNotFound(found.status()) ? absl::StatusOr<Digest>(absent) : found;
 }
 
 }  // namespace modeld::tools

@@ -32,6 +32,10 @@ absl::StatusOr<Digest> MatchPrefix(absl::string_view prefix, const std::vector<D
 // A text that is both a key and the id of another model is a usage error. NOT_FOUND.
 absl::StatusOr<ModelReference> FindModel(Environment& environment, const std::string& text);
 
+// Finds an unfinished upload by the digest of what is being sent, or a unique prefix of 8 digits. NOT_FOUND:
+// none, or the text is no such prefix.
+absl::StatusOr<Digest> FindUpload(Environment& environment, const std::string& text);
+
 }  // namespace modeld::tools
 
 #endif  // MODELD_TOOLS_MODELCTL_MODEL_REFERENCE_H_

@@ -6,6 +6,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 
 namespace modeld::tools {
 namespace {
@@ -33,6 +34,18 @@ std::string HumanBytes(uint64_t bytes) {
   for (; value >= (unit == 0 ? 1024 : 1023.95); ++unit) value /= 1024;
   if (unit == 0) return absl::StrCat(bytes, " B");
   return absl::StrFormat("%.1f %s", value, kUnits[unit]);
+}
+
+std::string Counted(uint64_t count, absl::string_view thing) {
+  return absl::StrCat(count, " ", thing, count == 1 ? "" : "s");
+}
+
+std::string HumanSpan(absl::Duration span) {
+  const int64_t seconds = absl::ToInt64Seconds(span);
+  if (seconds < 120) return absl::StrCat(seconds, "s");
+  if (seconds < 120 * 60) return absl::StrCat(seconds / 60, "m");
+  if (seconds < 48 * 3600) return absl::StrCat(seconds / 3600, "h");
+  return absl::StrCat(seconds / 86400, "d");
 }
 
 std::string HumanDuration(absl::Duration duration) {
@@ -64,26 +77,42 @@ std::string Printable(absl::string_view text) {
   return result;
 }
 
+void PrintLine(Environment& environment, absl::string_view name, absl::string_view text) {
+  constexpr size_t kNameColumns = 15;
+  const size_t blanks = kNameColumns - std::min(kNameColumns - 1, name.size());
+  environment.out() << name << std::string(blanks, ' ') << Printable(text) << "\n";
+}
+
 void Table::Add(std::vector<std::string> cells) {
   for (std::string& cell : cells) cell = Printable(cell);
   rows_.push_back(std::move(cells));
 }
 
-void Table::Print(Environment& environment) const {
+std::vector<std::string> Table::Lines() const {
   std::vector<size_t> widths(rows_[0].size());
   for (const auto& row : rows_) {
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], Width(row[i]));
   }
-  const bool bold = environment.Colours();
+  std::vector<std::string> lines;
   for (const auto& row : rows_) {
-    std::string line;
+    std::string& line = lines.emplace_back();
     for (size_t i = 0; i < row.size(); ++i) {
       absl::StrAppend(&line, row[i]);
       if (i + 1 < row.size()) line.append(widths[i] - Width(row[i]) + 2, ' ');
     }
-    if (bold && &row == &rows_[0]) line = absl::StrCat("\033[1m", line, "\033[0m");
-    environment.out() << line << "\n";
   }
+  return lines;
+}
+
+void Table::Print(Environment& environment) const {
+  std::vector<std::string> lines = Lines();
+  if (environment.Colours()) lines[0] = absl::StrCat("\033[1m", lines[0], "\033[0m");
+  for (const std::string& line : lines) environment.out() << line << "\n";
+}
+
+std::string Table::Text() const {
+  const std::vector<std::string> lines = Lines();
+  return absl::StrCat("  ", absl::StrJoin(lines.begin() + 1, lines.end(), "\n  "));
 }
 
 ProgressBar::ProgressBar(Environment& environment, std::string label)

@@ -21,6 +21,10 @@ void PrintJson(Environment& environment, const Json& object);
 
 // "17 B", "1.5 MiB".
 std::string HumanBytes(uint64_t bytes);
+// "1 model", "2 models".
+std::string Counted(uint64_t count, absl::string_view thing);
+// "40s", "12m", "3h", "90d": a time span in its largest unit, rounded down.
+std::string HumanSpan(absl::Duration span);
 // "1.25 ms", "3.1 s".
 std::string HumanDuration(absl::Duration duration);
 // "2026-03-01 14:05" in local time; "-" for 0. `seconds` since the epoch.
@@ -31,6 +35,9 @@ std::string ShortId(absl::string_view id_bytes);
 // Text from outside, control characters escaped.
 std::string Printable(absl::string_view text);
 
+// A line of a description: `name`, then `text` in a column of its own; `text` is made printable.
+void PrintLine(Environment& environment, absl::string_view name, absl::string_view text);
+
 // Columns of text. Not thread-safe.
 class Table {
  public:
@@ -39,6 +46,10 @@ class Table {
   void Add(std::vector<std::string> cells);
   // To `out`, left-aligned, the header bold where colours are.
   void Print(Environment& environment) const;
+  // Without the header and colours, each line behind two blanks: for talk.
+  std::string Text() const;
+  // The header and the rows, aligned.
+  std::vector<std::string> Lines() const;
 
  private:
   std::vector<std::vector<std::string>> rows_;

@@ -1,4 +1,4 @@
-// status, ps, stop, version.
+// status, stop, metrics, config show, version.
 #include <CLI/CLI.hpp>
 #include <memory>
 
@@ -51,93 +51,24 @@ absl::Status ShowStatus(Environment& environment) {
       {"memory socket", status.memory_socket()},
       {"cache", status.cache_dir()},
       {"state", status.state_dir()},
-      {"models", absl::StrCat(status.models(), " in ", status.partitions(), " partitions")},
+      {"models", absl::StrCat(status.models(), " in ", Counted(status.partitions(), "partition"))},
       {"on disk",
        absl::StrCat(HumanBytes(status.physical_bytes()), " for ", HumanBytes(status.logical_bytes()),
                     " of models, ", HumanBytes(status.staged_bytes()), " of unfinished uploads")},
       {"free", HumanBytes(status.free_bytes())},
-      {"loaded", absl::StrCat(status.loaded_graphs(), " graphs, ", HumanBytes(status.resident_bytes()),
-                              " of memory, ", status.sessions(), " sessions")},
+      {"loaded",
+       absl::StrCat(Counted(status.loaded_graphs(), "graph"), ", ", HumanBytes(status.resident_bytes()),
+                    " of memory, ", Counted(status.sessions(), "session"))},
   };
-  for (const auto& [name, text] : lines) {
-    environment.out() << name << std::string(15 - std::string(name).size(), ' ') << Printable(text) << "\n";
-  }
+  for (const auto& [name, text] : lines) PrintLine(environment, name, text);
   for (const v1::Device& device : status.devices()) {
-    environment.out() << "device         " << Printable(device.name()) << ": "
-                      << Printable(device.description()) << "\n";
+    PrintLine(environment, "device", absl::StrCat(device.name(), ": ", device.description()));
   }
   return absl::OkStatus();
 }
 
 Action DefineStatus(CLI::App&) {
   return ShowStatus;
-}
-
-Json GraphJson(const v1::LoadedGraph& graph) {
-  return {{"model_id", graph.model_id().empty() ? Json() : Json(FullId(graph.model_id()))},
-          {"partition", graph.partition()},
-          {"device", graph.device()},
-          {"packed_bytes", graph.packed_bytes()},
-          {"arena_bytes", graph.arena_bytes()},
-          {"sessions", graph.sessions()},
-          {"runs", graph.runs()},
-          {"last_run_at", graph.last_run_at()}};
-}
-
-Json SessionJson(const v1::ListSessionsResponse::Session& session) {
-  return {{"session_id", session.session_id()},    {"role", session.role()},
-          {"partition", session.partition()},      {"pid", session.pid()},
-          {"contexts", session.contexts()},        {"graphs", session.graphs()},
-          {"tensors", session.tensors()},          {"tensor_bytes", session.tensor_bytes()},
-          {"connected_at", session.connected_at()}};
-}
-
-void PrintSessions(Environment& environment, const v1::ListSessionsResponse& listed) {
-  Table table({"SESSION", "ROLE", "PID", "CONTEXTS", "GRAPHS", "TENSORS", "SINCE", "PARTITION"});
-  for (const auto& session : listed.sessions()) {
-    table.Add({absl::StrCat(session.session_id()), session.role(), absl::StrCat(session.pid()),
-               absl::StrCat(session.contexts()), absl::StrCat(session.graphs()),
-               absl::StrCat(session.tensors(), " (", HumanBytes(session.tensor_bytes()), ")"),
-               HumanTime(session.connected_at()), session.partition()});
-  }
-  table.Print(environment);
-}
-
-absl::Status ListLoaded(Environment& environment, bool sessions) {
-  MODELD_ASSIGN_OR_RETURN(const client::Admin admin, environment.ConnectAdmin());
-  MODELD_ASSIGN_OR_RETURN(const v1::ListSessionsResponse listed, admin.ListSessions());
-  if (environment.options().json) {
-    Json graphs = Json::array(), list = Json::array();
-    for (const v1::LoadedGraph& graph : listed.graphs()) graphs.push_back(GraphJson(graph));
-    for (const auto& session : listed.sessions()) list.push_back(SessionJson(session));
-    PrintJson(environment, {{"graphs", graphs}, {"sessions", list}});
-    return absl::OkStatus();
-  }
-  if (environment.options().quiet) {
-    for (const v1::LoadedGraph& graph : listed.graphs()) {
-      if (!graph.model_id().empty()) environment.out() << FullId(graph.model_id()) << "\n";
-    }
-    return absl::OkStatus();
-  }
-  if (sessions) {
-    PrintSessions(environment, listed);
-    return absl::OkStatus();
-  }
-  Table table({"ID", "MEMORY", "DEVICE", "SESSIONS", "RUNS", "LAST RUN", "PARTITION"});
-  for (const v1::LoadedGraph& graph : listed.graphs()) {
-    table.Add({graph.model_id().empty() ? "(not stored)" : ShortId(graph.model_id()),
-               HumanBytes(graph.packed_bytes() + graph.arena_bytes()), graph.device(),
-               absl::StrCat(graph.sessions()), absl::StrCat(graph.runs()), HumanTime(graph.last_run_at()),
-               graph.partition()});
-  }
-  table.Print(environment);
-  return absl::OkStatus();
-}
-
-Action DefinePs(CLI::App& command) {
-  auto sessions = std::make_shared<bool>(false);
-  command.add_flag("--sessions", *sessions, "List the connected clients instead of the loaded graphs");
-  return [sessions](Environment& environment) { return ListLoaded(environment, *sessions); };
 }
 
 struct StopArguments {
@@ -152,6 +83,8 @@ absl::Status Stop(Environment& environment, const StopArguments& arguments) {
   MODELD_ASSIGN_OR_RETURN(const client::Admin admin, environment.ConnectAdmin());
   if (arguments.all) {
     stopped = admin.StopAll();
+    // Nothing is loaded: just what was asked for.
+    if (absl::IsNotFound(stopped.status())) stopped = v1::StopModelResponse();
   } else {
     MODELD_ASSIGN_OR_RETURN(const ModelReference model, FindModel(environment, arguments.model));
     stopped = admin.StopModel(model.model_id);
@@ -160,7 +93,7 @@ absl::Status Stop(Environment& environment, const StopArguments& arguments) {
   if (environment.options().json) {
     PrintJson(environment, {{"stopped_graphs", stopped->stopped_graphs()}});
   } else {
-    environment.Say(absl::StrCat("stopped ", stopped->stopped_graphs(), " graphs"));
+    environment.Say(absl::StrCat("stopped ", Counted(stopped->stopped_graphs(), "graph")));
   }
   return absl::OkStatus();
 }
@@ -170,6 +103,50 @@ Action DefineStop(CLI::App& command) {
   command.add_option("MODEL", arguments->model, "Id, unique prefix of an id, or key");
   command.add_flag("--all", arguments->all, "Everything that is loaded");
   return [arguments](Environment& environment) { return Stop(environment, *arguments); };
+}
+
+absl::Status ShowMetrics(Environment& environment) {
+  MODELD_ASSIGN_OR_RETURN(const client::Admin admin, environment.ConnectAdmin());
+  MODELD_ASSIGN_OR_RETURN(const v1::GetMetricsResponse metrics, admin.GetMetrics());
+  if (environment.options().json) {
+    PrintJson(environment, {{"prometheus", metrics.text()}});
+  } else {
+    environment.out() << metrics.text();
+  }
+  return absl::OkStatus();
+}
+
+Action DefineMetrics(CLI::App&) {
+  return ShowMetrics;
+}
+
+absl::Status ShowConfig(Environment& environment, bool origin) {
+  MODELD_ASSIGN_OR_RETURN(const client::Admin admin, environment.ConnectAdmin());
+  MODELD_ASSIGN_OR_RETURN(const v1::GetConfigResponse config, admin.GetConfig());
+  if (environment.options().json) {
+    Json settings = Json::array();
+    for (const auto& setting : config.settings()) {
+      settings.push_back(
+          {{"name", setting.name()}, {"value", setting.value()}, {"origin", setting.origin()}});
+    }
+    PrintJson(environment, {{"settings", settings}});
+    return absl::OkStatus();
+  }
+  Table table(origin ? std::vector<std::string>{"SETTING", "VALUE", "FROM"}
+                     : std::vector<std::string>{"SETTING", "VALUE"});
+  for (const auto& setting : config.settings()) {
+    std::vector<std::string> row = {setting.name(), setting.value()};
+    if (origin) row.push_back(setting.origin());
+    table.Add(std::move(row));
+  }
+  table.Print(environment);
+  return absl::OkStatus();
+}
+
+Action DefineConfigShow(CLI::App& command) {
+  auto origin = std::make_shared<bool>(false);
+  command.add_flag("--origin", *origin, "Also tell where each comes from: flag, environment, file, default");
+  return [origin](Environment& environment) { return ShowConfig(environment, *origin); };
 }
 
 // Says what it knows: a daemon that is not there is no failure here.
@@ -194,8 +171,9 @@ Action DefineVersion(CLI::App&) {
 
 constexpr Verb kVerbs[] = {
     {"status", "Show the daemon, its folders and what it holds", DefineStatus},
-    {"ps", "List loaded graphs, or sessions", DefinePs},
     {"stop", "Cancel a model's runs and unload it", DefineStop},
+    {"metrics", "Print all metrics, in Prometheus' text format", DefineMetrics},
+    {"config show", "Show the settings in force", DefineConfigShow},
     {"version", "Print versions", DefineVersion},
 };
 

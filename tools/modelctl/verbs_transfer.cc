@@ -80,11 +80,7 @@ absl::Status Export(Environment& environment, const ExportArguments& arguments) 
       admin.ExportModel(model.model_id, [&](const v1::ExportModelResponse& part) -> absl::Status {
         bytes += part.canonical_graph().size() + part.data().size();
         bar.Update(0, HumanBytes(bytes));
-        if (!part.canonical_graph().empty())
-          MODELD_RETURN_IF_ERROR(writer->AddCanonical(part.canonical_graph()));
-        if (part.data().empty()) return absl::OkStatus();
-        MODELD_ASSIGN_OR_RETURN(const Digest digest, Digest::FromBytes(part.blob().sha256()));
-        return writer->AddConstant(digest, part.offset_bytes(), part.data());
+        return AddPart(part, writer->body());
       }));
   MODELD_RETURN_IF_ERROR(writer->Finish());
   if (environment.options().json) {

@@ -1,0 +1,93 @@
+#include "tools/modelctl/cache_entries.h"
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace modeld::tools {
+namespace {
+
+using Entry = v1::ListCacheResponse::Entry;
+
+// What is said of an entry beside its figures: "65 %, in use".
+std::string Notes(const Entry& entry) {
+  std::vector<std::string> notes(entry.keys().begin(), entry.keys().end());
+  if (entry.kind() == Entry::PARTIAL) {
+    const double whole = static_cast<double>(entry.size_bytes());
+    const double part = whole == 0 ? 1 : static_cast<double>(entry.committed_bytes()) / whole;
+    notes.push_back(absl::StrCat(static_cast<int>(100 * part), " %"));
+  }
+  if (!entry.device().empty()) notes.push_back(absl::StrCat("for ", entry.device()));
+  if (entry.kind() == Entry::PLAN) notes.push_back(Counted(entry.models_size(), "model"));
+  if (entry.in_use()) notes.push_back("in use");
+  if (entry.pinned()) notes.push_back("pinned");
+  if (entry.priority() != v1::PRIORITY_NORMAL) {
+    notes.push_back(absl::StrCat("priority ", PriorityName(entry.priority())));
+  }
+  if (!entry.health().empty() && entry.health() != "whole") notes.push_back(entry.health());
+  return absl::StrJoin(notes, ", ");
+}
+
+}  // namespace
+
+std::string KindName(Entry::Kind kind) {
+  switch (kind) {
+    case Entry::MODEL:
+      return "model";
+    case Entry::PLAN:
+      return "plan";
+    case Entry::PARTIAL:
+      return "partial";
+    case Entry::QUARANTINED:
+      return "quarantined";
+    default:
+      return "unknown";
+  }
+}
+
+std::string PriorityName(v1::Priority priority) {
+  switch (priority) {
+    case v1::PRIORITY_LOW:
+      return "low";
+    case v1::PRIORITY_HIGH:
+      return "high";
+    default:
+      return "normal";
+  }
+}
+
+Json EntryJson(const Entry& entry) {
+  Json models = Json::array();
+  for (const std::string& id : entry.models()) models.push_back(FullId(id));
+  return {{"kind", KindName(entry.kind())},
+          {"id", FullId(entry.id())},
+          {"partition", entry.partition().empty() ? Json() : Json(entry.partition())},
+          {"size_bytes", entry.size_bytes()},
+          {"committed_bytes", entry.kind() == Entry::PARTIAL ? Json(entry.committed_bytes()) : Json()},
+          {"created_at", entry.created_at()},
+          {"last_used_at", entry.last_used_at()},
+          {"keys", std::vector<std::string>(entry.keys().begin(), entry.keys().end())},
+          {"pinned", entry.pinned()},
+          {"priority", PriorityName(entry.priority())},
+          {"health", entry.health().empty() ? Json() : Json(entry.health())},
+          {"models", models},
+          {"device", entry.device().empty() ? Json() : Json(entry.device())},
+          {"in_use", entry.in_use()}};
+}
+
+const std::vector<std::string>& EntryFilters() {
+  static const std::vector<std::string> names = {"kind",   "id",       "partition", "keys",   "pinned",
+                                                 "health", "priority", "models",    "device", "in_use"};
+  return names;
+}
+
+Table EntryTable(const std::vector<Entry>& entries) {
+  Table table({"KIND", "ID", "SIZE", "LAST USED", "NOTES", "PARTITION"});
+  for (const Entry& entry : entries) {
+    table.Add({KindName(entry.kind()), ShortId(entry.id()), HumanBytes(entry.size_bytes()),
+               HumanTime(entry.last_used_at()), Notes(entry),
+               entry.partition().empty() ? "-" : entry.partition()});
+  }
+  return table;
+}
+
+}  // namespace modeld::tools
