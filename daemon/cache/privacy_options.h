@@ -29,8 +29,6 @@ struct PrivacyOptions {
   // Of one partition. 0: no bound.
   uint32_t stores_per_hour = 120;
   uint32_t store_burst = 30;
-  // Bytes that are present by another's doing are compared as they come, and not written again.
-  bool fake_miss = false;
 };
 
 }  // namespace modeld

@@ -1,11 +1,13 @@
 #include "daemon/services/errors.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "daemon/grpc_status.h"
 #include "modeld/v1/error.pb.h"
+#include "storage/space.h"
 
 namespace modeld {
 
@@ -44,6 +46,31 @@ absl::Status TensorMismatch(absl::string_view role, absl::string_view name, absl
 absl::Status BadField(absl::string_view field, absl::string_view what) {
   return WithReason(absl::InvalidArgumentError(absl::StrCat(field, ": ", what)),
                     v1::ErrorDetail::REASON_INVALID_ARGUMENT, field);
+}
+
+absl::Status Uncacheable(uint64_t graph_id) {
+  return WithReason(absl::FailedPreconditionError(
+                        absl::StrCat("graph ", graph_id, ": was built as uncacheable and cannot be stored")),
+                    v1::ErrorDetail::REASON_UNCACHEABLE);
+}
+
+absl::Status StoresTooOften() {
+  return WithReason(
+      absl::ResourceExhaustedError("store: this partition stored too many models lately; retry later"),
+      v1::ErrorDetail::REASON_RATE_LIMITED);
+}
+
+absl::Status FromStorage(absl::Status status, Role role) {
+  const std::optional<storage::Shortage> shortage = storage::ShortageOf(status);
+  if (!shortage || role != Role::kAdmin) return FromStorage(std::move(status));
+  v1::ErrorDetail detail;
+  detail.set_reason(v1::ErrorDetail::REASON_NO_SPACE);
+  detail.set_need_bytes(shortage->need_bytes);
+  detail.set_have_bytes(shortage->have_bytes);
+  return WithDetail(
+      absl::ResourceExhaustedError(absl::StrCat(status.message(), ": ", shortage->need_bytes,
+                                                " bytes are wanted, ", shortage->have_bytes, " could be given")),
+      std::move(detail));
 }
 
 absl::Status FromStorage(absl::Status status) {

@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "daemon/session/session.h"
 
 namespace modeld {
 
@@ -31,8 +32,16 @@ absl::Status TensorMismatch(absl::string_view role, absl::string_view name, absl
 // INVALID_ARGUMENT, REASON_INVALID_ARGUMENT with the request's field: `offset_bytes: is 5, ...`.
 absl::Status BadField(absl::string_view field, absl::string_view what);
 
+// FAILED_PRECONDITION, REASON_UNCACHEABLE: the graph was built so that nothing of it is kept.
+absl::Status Uncacheable(uint64_t graph_id);
+
+// RESOURCE_EXHAUSTED, REASON_RATE_LIMITED.
+absl::Status StoresTooOften();
+
 // `status` of storage, with the reasons that programs look for: no room on disk, a digest that does not fit.
 absl::Status FromStorage(absl::Status status);
+// The same; admins are told how much room was wanted and how much there was.
+absl::Status FromStorage(absl::Status status, Role role);
 
 }  // namespace modeld
 

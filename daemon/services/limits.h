@@ -14,6 +14,8 @@ struct ServiceLimits {
   GraphLimits graph;
   uint64_t max_message_bytes = uint64_t{64} << 20;
   uint64_t max_chunk_bytes = uint64_t{1} << 20;
+  // StoreOptions::digest_chunk_bytes.
+  uint64_t digest_chunk_bytes = uint64_t{4} << 20;
   uint32_t max_fetch_candidates = 32;
   uint32_t max_key_bytes = 1'024;
 
@@ -30,6 +32,8 @@ struct ServiceLimits {
   uint32_t max_open_tickets = 64;
   // Canonical bytes of the session's graphs together, which the daemon keeps for Store.
   uint64_t max_session_graph_bytes = uint64_t{256} << 20;
+  // Constants of uncacheable graphs, in memory.
+  uint64_t max_session_uncacheable_bytes = uint64_t{4} << 30;
 
   // Tensors and handed-over memory of all sessions of one app.
   uint32_t max_app_shared_memories = 8'192;

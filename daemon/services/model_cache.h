@@ -10,6 +10,8 @@
 
 #include "absl/status/statusor.h"
 #include "base/digest.h"
+#include "daemon/cache/budget_keeper.h"
+#include "daemon/cache/space_keeper.h"
 #include "daemon/services/call_context.h"
 #include "daemon/services/graph_maker.h"
 #include "daemon/services/limits.h"
@@ -22,8 +24,9 @@ namespace modeld {
 // cannot have is ModelNotFound(), whatever the reason. Thread-safe. Its arguments must outlive it.
 class ModelCache {
  public:
-  ModelCache(storage::ModelStore& store, GraphMaker& maker, const ServiceLimits& limits)
-      : store_(store), maker_(maker), limits_(limits) {}
+  ModelCache(storage::ModelStore& store, SpaceKeeper& space, GraphMaker& maker, BudgetKeeper& budgets,
+             const ServiceLimits& limits)
+      : store_(store), space_(space), maker_(maker), budgets_(budgets), limits_(limits) {}
 
   // With `key`: Save. Returns the model id.
   absl::StatusOr<Digest> Store(Call& call, uint64_t graph_id, const std::optional<std::string>& key);
@@ -38,15 +41,37 @@ class ModelCache {
   absl::Status DeleteKey(Call& call, const std::string& key);
   absl::Status DeleteModel(Call& call, const Digest& model_id);
 
+  // Of whom to clear what came from `from` up to, not including, `to`; at most one of the two is set, texts
+  // as the client sent them.
+  struct Clearing {
+    std::optional<std::string> site;
+    std::optional<std::string> origin;
+    absl::Time from = absl::InfinitePast();
+    absl::Time to = absl::InfiniteFuture();
+  };
+  // Goes on after an error and returns the first.
+  absl::Status Clear(Call& call, const Clearing& clearing);
+
  private:
   // Nothing: the partition does not have it.
-  absl::StatusOr<std::shared_ptr<LoadedGraph>> LoadModel(Call& call,
-                                                         const std::shared_ptr<const Context>& context,
-                                                         const Digest& model_id);
+  absl::StatusOr<std::shared_ptr<LoadedGraph>> LoadOwn(Call& call,
+                                                       const std::shared_ptr<const Context>& context,
+                                                       const Digest& model_id);
+  // A model that the user shares with the partition, as far as its site's budgets go. Nothing: in every other
+  // case.
+  absl::StatusOr<std::shared_ptr<LoadedGraph>> LoadShared(Call& call,
+                                                          const std::shared_ptr<const Context>& context,
+                                                          const Digest& model_id);
   absl::Status CheckKey(const std::string& key) const;
+  // The partitions that a clearing is about.
+  absl::StatusOr<std::vector<std::string>> ToClear(Call& call, const Clearing& clearing) const;
+  // Whether a graph is a model and nothing else, and its partition may store one more now.
+  absl::Status CheckStorable(Call& call, const LoadedGraph& graph);
 
   storage::ModelStore& store_;
+  SpaceKeeper& space_;
   GraphMaker& maker_;
+  BudgetKeeper& budgets_;
   const ServiceLimits& limits_;
 };
 

@@ -104,4 +104,17 @@ grpc::Status ModelCacheService::Delete(grpc::ServerContext* context, const v1::D
   });
 }
 
+grpc::Status ModelCacheService::ClearPartition(grpc::ServerContext* context,
+                                               const v1::ClearPartitionRequest* request,
+                                               v1::ClearPartitionResponse*) {
+  return Serve(gate_, kClient, *context, "ModelCacheService/ClearPartition", [&](Call& call) -> absl::Status {
+    ModelCache::Clearing clearing;
+    if (request->has_site()) clearing.site = request->site();
+    if (request->has_origin()) clearing.origin = request->origin();
+    if (request->from() != 0) clearing.from = absl::FromUnixSeconds(request->from());
+    if (request->to() != 0) clearing.to = absl::FromUnixSeconds(request->to());
+    return cache_.Clear(call, clearing);
+  });
+}
+
 }  // namespace modeld

@@ -21,6 +21,8 @@ class ModelCacheService final : public v1::ModelCacheService::Service {
   grpc::Status Load(grpc::ServerContext*, const v1::LoadRequest*, v1::LoadResponse*) override;
   grpc::Status List(grpc::ServerContext*, const v1::ListRequest*, v1::ListResponse*) override;
   grpc::Status Delete(grpc::ServerContext*, const v1::DeleteRequest*, v1::DeleteResponse*) override;
+  grpc::Status ClearPartition(grpc::ServerContext*, const v1::ClearPartitionRequest*,
+                              v1::ClearPartitionResponse*) override;
 
  private:
   CallGate& gate_;

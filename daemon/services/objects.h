@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,9 +23,12 @@
 #include "engine/graph/tensor_descriptor.h"
 #include "engine/runtime/executor.h"
 #include "engine/runtime/program.h"
+#include "storage/model_store.h"
 #include "storage/store_types.h"
 
 namespace modeld {
+
+class ProgramHandle;
 
 // A session's choice of device and preferences. Immutable; thread-safe.
 struct Context {
@@ -60,6 +64,8 @@ class ArenaPool {
 
   // RESOURCE_EXHAUSTED when the memory cannot be had.
   absl::StatusOr<Arena> Take(const Program& program);
+  // Gives back what is kept and not in use.
+  void Trim();
   // Ends the use of what Take gave.
   void Give(Arena arena);
   // Bytes of arenas in use or kept.
@@ -88,11 +94,17 @@ struct LoadedGraph {
   // In the program's order.
   const std::vector<GraphBinding> inputs;
   const std::vector<GraphBinding> outputs;
-  // Shared by sessions; see ProgramCache.
-  const std::shared_ptr<const Program> program;
+  // Shared by sessions, and not always in memory; see ProgramCache.
+  const std::shared_ptr<const ProgramHandle> program;
   const ByteBudget::Charge charge;
 
   ArenaPool arenas;
+  // The next three are set before anybody else sees the graph. Must not be stored.
+  bool uncacheable = false;
+  // Holds the model's blobs for the partition, and keeps a model that it stored from being evicted.
+  std::shared_ptr<storage::Lease> lease;
+  // Of its compilation, when this handle was the one that waited for it.
+  std::optional<absl::Duration> compile_time;
   // Whether the partition's cache is known to have the model.
   std::atomic<bool> stored = false;
   std::atomic<uint64_t> runs = 0;

@@ -8,9 +8,14 @@
 
 #include "absl/time/time.h"
 #include "base/clock.h"
+#include "daemon/cache/commonness_list.h"
+#include "daemon/cache/privacy_options.h"
+#include "daemon/cache/space_keeper.h"
+#include "daemon/cache/plan_keeper.h"
 #include "daemon/memory/ticket_office.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/services/limits.h"
+#include "daemon/services/program_cache.h"
 #include "daemon/session/session.h"
 #include "engine/backend/backend.h"
 #include "storage/model_store.h"
@@ -51,6 +56,14 @@ struct ServicesOptions {
   Metrics& metrics;
   // Of every program, but for the number of threads, which is the context's.
   CompileOptions compile = {};
+  PrivacyOptions privacy = {};
+  SpaceKeeper::Options space = {};
+  // Of the signed lists.
+  CommonnessTable commonness = {};
+  PlanKeeper::Options plans = {};
+  policy::ResidencyBounds residency = {};
+  // How partitions wait for what others have compiled. Null: by the real time.
+  ProgramCache::Pause pause = nullptr;
 };
 
 }  // namespace modeld

@@ -18,6 +18,7 @@ SessionObjects::SessionObjects(const Session& session, const SessionEnvironment&
       tensor_budget_(ByteBudget::Create("tensor memory", environment.limits.max_session_tensor_bytes)),
       memory_budget_(ByteBudget::Create("handed-over memory", environment.limits.max_session_memory_bytes)),
       graph_budget_(ByteBudget::Create("graphs", environment.limits.max_session_graph_bytes)),
+      memory_constants_(MemoryConstants::Create(environment.limits.max_session_uncacheable_bytes)),
       uploads_(std::make_shared<std::atomic<uint32_t>>(0)),
       contexts_("context", "contexts", environment.limits.max_contexts),
       tensors_("tensor", "tensors", environment.limits.max_tensors),
@@ -125,6 +126,7 @@ void SessionObjects::RemoveContext(absl::string_view partition, uint64_t id) {
   tensors = tensors_.RemoveIf([&](const Tensor& tensor) { return tensor.context == context; });
   CancelBoundTo(id, 0);
   if (session_.identity().role != Role::kBroker || HasContextIn(partition)) return;
+  memory_constants_->Clear(std::string(partition));
   if (auto it = leases_.find(std::string(partition)); it != leases_.end()) {
     lease = std::move(it->second);
     leases_.erase(it);
@@ -187,6 +189,9 @@ absl::StatusOr<std::shared_ptr<LoadedGraph>> SessionObjects::AddGraph(NewGraph g
       std::move(graph.constants), std::move(graph.inputs), std::move(graph.outputs), std::move(graph.program),
       std::move(charge), ArenaPool(environment_.limits.max_idle_arena_bytes)});
   loaded->stored = graph.stored;
+  loaded->uncacheable = graph.uncacheable;
+  loaded->lease = std::move(graph.lease);
+  loaded->compile_time = graph.compile_time;
   graphs_.Add(loaded);
   return loaded;
 }
@@ -294,6 +299,7 @@ void SessionObjects::Close() {
     contexts_.RemoveIf([](const Context&) { return true; });
     leases.swap(leases_);
   }
+  memory_constants_->Clear();
   environment_.tickets.Revoke(session_.id());
 }
 

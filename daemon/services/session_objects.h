@@ -20,6 +20,7 @@
 #include "daemon/services/cancellation.h"
 #include "daemon/services/handle_table.h"
 #include "daemon/services/limits.h"
+#include "daemon/services/memory_constants.h"
 #include "daemon/services/objects.h"
 #include "daemon/session/session.h"
 #include "storage/model_store.h"
@@ -43,8 +44,11 @@ struct NewGraph {
   std::vector<storage::BlobRef> constants;
   std::vector<GraphBinding> inputs;
   std::vector<GraphBinding> outputs;
-  std::shared_ptr<const Program> program;
+  std::shared_ptr<const ProgramHandle> program;
   bool stored = false;
+  bool uncacheable = false;
+  std::shared_ptr<storage::Lease> lease;
+  std::optional<absl::Duration> compile_time;
 };
 
 // One session's contexts, graphs, tensors, memory, leases and calls, each under the partition in whose name
@@ -113,6 +117,10 @@ class SessionObjects {
   absl::StatusOr<std::shared_ptr<HandedMemory>> FindMemory(absl::string_view partition, uint64_t id) const;
   void RemoveMemory(absl::string_view partition, uint64_t id);
 
+  // Constants of uncacheable graphs; those of a partition go with a broker's last context of it, all with the
+  // session.
+  MemoryConstants& memory_constants() { return *memory_constants_; }
+
   // --- Leases ---
 
   // The lease under which this session's blobs of `partition` are kept: until the session ends; for a broker,
@@ -154,6 +162,7 @@ class SessionObjects {
   const std::shared_ptr<ByteBudget> tensor_budget_;
   const std::shared_ptr<ByteBudget> memory_budget_;
   const std::shared_ptr<ByteBudget> graph_budget_;
+  const std::shared_ptr<MemoryConstants> memory_constants_;
   const std::shared_ptr<std::atomic<uint32_t>> uploads_;
 
   // Under mu_.

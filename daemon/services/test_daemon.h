@@ -173,10 +173,13 @@ class TestFolder {
   std::string path_;
 };
 
-// A daemon's services. The devices are "reference", the default, and "gated".
+// A daemon's services. The devices are "reference", the default, and "gated". `adjust` may change what they are
+// built with.
 class TestDaemon {
  public:
-  explicit TestDaemon(const std::string& folder, const ServiceLimits& limits = {}) {
+  explicit TestDaemon(const std::string& folder, const ServiceLimits& limits = {},
+                      const PrivacyOptions& privacy = {},
+                      const std::function<void(ServicesOptions&)>& adjust = nullptr) {
     storage::StoreOptions options;
     options.cache_dir = folder + "/cache";
     options.state_dir = folder + "/state";
@@ -185,18 +188,16 @@ class TestDaemon {
     INFO(opened.status().ToString());
     REQUIRE(opened.ok());
     store_ = *std::move(opened);
-    services_ = std::make_unique<Services>(
-        ServicesOptions{limits,
-                        {"1.2.3", clock_.Now(), options.cache_dir, options.state_dir, "socket", "memory"},
-                        *store_,
-                        tickets,
-                        sessions,
-                        {&reference, &gated},
-                        clock_,
-                        [] {
-                          return std::vector<ConfigSetting>{{"log.level", "debug", "flag"}};
-                        },
-                        metrics});
+    ServicesOptions services{
+        limits,   {"1.2.3", clock_.Now(), options.cache_dir, options.state_dir, "socket", "memory"},
+        *store_,  tickets,
+        sessions, {&reference, &gated},
+        clock_,   [] {
+                          return std::vector<ConfigSetting>{{"log.level", "debug", "flag"}}; },
+        metrics};
+    services.privacy = privacy;
+    if (adjust) adjust(services);
+    services_ = std::make_unique<Services>(std::move(services));
     grpc::ServerBuilder builder;
     services_->Register(builder);
     server_ = builder.BuildAndStart();
