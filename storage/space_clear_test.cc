@@ -173,8 +173,7 @@ class Play {
     std::unique_ptr<Lease>& lease = leases_[Pick(leases_.size())];
     switch (Pick(10)) {
       case 0:
-        (void)store_->space().Reserve(partition, std::vector<BlobRef>{RefOf(bytes), RefOf(blobs_[0])},
-                                      *lease);
+        Reserve(partition, {RefOf(bytes), RefOf(blobs_[0])}, *lease);
         break;
       case 1:
         Open(partition, bytes, *lease);

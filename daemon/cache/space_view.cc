@@ -45,7 +45,7 @@ policy::GlobalSnapshot ViewOf(const storage::StoreSnapshot& all, const std::vect
   policy::GlobalSnapshot view;
   view.now = now;
   view.used_bytes = all.totals.used_bytes;
-  view.limit_bytes = all.totals.limit_bytes;
+  view.limit_bytes = all.totals.limit_bytes == UINT64_MAX ? 0 : all.totals.limit_bytes;  // 0: none
   view.free_disk_bytes = all.totals.free_bytes;
   view.floor_bytes = all.totals.min_free_bytes;
   for (const storage::PartitionSnapshot& partition : all.partitions) {
