@@ -48,7 +48,8 @@ BudgetKeeper::BudgetKeeper(storage::Ledger& ledger, const PrivacyOptions& option
       default_commonness_(options.commonness),
       commonness_(std::move(commonness)),
       clock_(clock),
-      refusals_(metrics.counter(CounterName::kProbeRefusals)) {}
+      probe_refusals_(metrics.counter(CounterName::kProbeRefusals, {"probes"})),
+      bits_refusals_(metrics.counter(CounterName::kProbeRefusals, {"bits"})) {}
 
 storage::SiteBudget BudgetKeeper::Read(absl::string_view site, absl::Time now) {
   storage::SiteBudget budget = ledger_.Budget(site);
@@ -83,7 +84,7 @@ bool BudgetKeeper::MayLookUp(absl::string_view partition, const Digest& model_id
     case policy::ProbeVerdict::kSpent:
       break;
   }
-  refusals_.Add();
+  probe_refusals_.Add();
   return false;
 }
 
@@ -114,7 +115,7 @@ bool BudgetKeeper::MayConfirm(absl::string_view partition, const storage::ShareI
     case policy::SpendingVerdict::Kind::kRefuse:
       break;
   }
-  refusals_.Add();
+  bits_refusals_.Add();
   return false;
 }
 

@@ -64,7 +64,8 @@ class BudgetKeeper {
   const double default_commonness_;
   const CommonnessTable commonness_;
   const Clock& clock_;
-  Counter& refusals_;
+  Counter& probe_refusals_;
+  Counter& bits_refusals_;
 
   // Under mu_, which is held from the reading of a budget to its writing.
   absl::Mutex mu_;

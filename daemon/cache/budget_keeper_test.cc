@@ -56,7 +56,7 @@ TEST_CASE("a site may ask for so many distinct models, over all of its partition
   CHECK(kept.keeper->MayLookUp(kA2, Model(1)));
   CHECK(kept.keeper->MayLookUp(kB, Model(4)));
   CHECK(kept.keeper->MayLookUp("app:org.x", Model(4)));
-  CHECK(kept.metrics.counter(CounterName::kProbeRefusals).value() == 2);
+  CHECK(kept.metrics.counter(CounterName::kProbeRefusals, {"probes"}).value() == 2);
 }
 
 TEST_CASE("what was charged survives a power cut, and comes back after the window") {

@@ -78,6 +78,12 @@ void AppendFamilies(std::span<const MetricRow> rows, const std::vector<std::uniq
 
 }  // namespace
 
+void Counter::RaiseTo(uint64_t total) {
+  uint64_t seen = value();
+  while (seen < total && !value_.compare_exchange_weak(seen, total, std::memory_order_relaxed)) {
+  }
+}
+
 void Histogram::Observe(absl::Duration duration) {
   const absl::Duration counted = std::max(duration, absl::ZeroDuration());
   const auto bucket =

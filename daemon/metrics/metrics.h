@@ -21,6 +21,8 @@ namespace modeld {
 class Counter {
  public:
   void Add(uint64_t by = 1) { value_.fetch_add(by, std::memory_order_relaxed); }
+  // For what is counted elsewhere: makes it `total` unless it is more already.
+  void RaiseTo(uint64_t total);
   uint64_t value() const { return value_.load(std::memory_order_relaxed); }
 
  private:

@@ -179,6 +179,15 @@ TEST_CASE("every series is there from the start, at zero") {
   CHECK(samples == series);
 }
 
+TEST_CASE("a counter that follows another never falls") {
+  Counter counter;
+  counter.RaiseTo(5);
+  counter.RaiseTo(3);
+  CHECK(counter.value() == 5);
+  counter.RaiseTo(6);
+  CHECK(counter.value() == 6);
+}
+
 TEST_CASE("counts from many threads add up") {
   Metrics metrics;
   std::vector<std::thread> threads;

@@ -95,6 +95,7 @@ absl::StatusOr<std::string> Activity::MetricsText() {
 
 void Activity::RefreshGauges(const storage::SpaceUsage& usage) {
   Metrics& metrics = parts_.metrics;
+  metrics.counter(CounterName::kIntegrityErrors).RaiseTo(parts_.store.DamagesFound());
   metrics.gauge(GaugeName::kPendingRequests).Set(parts_.runs.queued());
   metrics.gauge(GaugeName::kCacheBytes, {"blob"}).Set(usage.blob_bytes + usage.unreferenced_bytes);
   metrics.gauge(GaugeName::kCacheBytes, {"plan"}).Set(usage.plan_bytes);

@@ -103,6 +103,13 @@ TEST_CASE("the metrics show what is there now, and name nobody") {
   CHECK_FALSE(absl::StrContains(text, "example"));
   CHECK_FALSE(absl::StrContains(text, Digest::FromBytes(f.id)->ToHex()));
 
+  CHECK(absl::StrContains(text, "modeld_integrity_errors_total 0\n"));
+
+  const std::string hex = Digest::Of(FloatBytes({1, 2, 3})).ToHex();
+  REQUIRE(std::filesystem::remove(f.folder.path() + "/cache/blobs/" + hex.substr(0, 2) + "/" + hex));
+  for (int i = 0; i < 2; ++i) CHECK_FALSE(f.daemon.store().VerifyBlob(Digest::Of(FloatBytes({1, 2, 3}))).ok());
+  CHECK(absl::StrContains(f.Metrics(), "modeld_integrity_errors_total 1\n"));
+
   // Gauges fall, too.
   f.daemon.HangUp(f.app);
   CHECK(absl::StrContains(f.Metrics(), "modeld_resident_bytes{device=\"other\"} 0\n"));

@@ -271,6 +271,11 @@ void Diagnosis::CheckStore(std::vector<Finding>& findings) const {
   if (recovery.unreadable_records == 0 && drift.empty()) {
     findings.push_back(Make(Finding::OK, "store", "catalogue: whole, and its sums agree with its records"));
   }
+
+  if (const auto target = parts_.store.integrity().move_target()) {
+    findings.push_back(Make(Finding::WARNING, "store", absl::StrCat("cache: is being moved to ", *target),
+                            "start modeld with that folder as paths.cache_dir to complete it"));
+  }
 }
 
 void Diagnosis::CheckPlans(std::vector<Finding>& findings) const {
