@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include "base/status.h"
 #include "base/version.h"
+#include "daemon/cache/memory_pressure.h"
 #include "daemon/idleness.h"
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/reference/reference_backend.h"
@@ -42,6 +43,14 @@ ServiceLimits LimitsWithin(ServiceLimits limits, int max_descriptors) {
       std::min(limits.max_shared_memories, static_cast<uint32_t>(std::max(max_descriptors / 4, 2)));
   limits.max_app_shared_memories = std::min(limits.max_app_shared_memories, limits.max_shared_memories / 2);
   return limits;
+}
+
+// What the signed lists say; those that are refused are told and count for nothing.
+CommonnessTable LoadLists(const PrivacyOptions& options) {
+  LoadedCommonness loaded = LoadCommonness(options.commonness_lists, options.commonness_keys);
+  for (const absl::Status& refused : loaded.refused)
+    spdlog::warn("commonness list refused: {}", std::string(refused.message()));
+  return std::move(loaded.table);
 }
 
 absl::StatusOr<UnixListener> BindUnlessGiven(std::optional<UnixListener> given, const RuntimeDir& dir,
@@ -127,7 +136,16 @@ ServicesOptions Server::MakeServicesOptions() {
                                 return settings;
                               },
                           .metrics = metrics_,
-                          .compile = loaded_.config.compile};
+                          .compile = loaded_.config.compile,
+                          .privacy = loaded_.config.privacy,
+                          .space = {.settings = loaded_.config.space,
+                                    .keep_at_most = loaded_.config.keep_at_most,
+                                    .max_age = loaded_.config.max_age,
+                                    .wake = [this] { upkeep_->Wake(); }},
+                          .commonness = LoadLists(loaded_.config.privacy),
+                          .plans = {.delay = loaded_.config.plan_delay},
+                          .residency = loaded_.config.residency};
+  if (options.residency.budget_bytes == 0) options.residency.budget_bytes = DefaultResidentBytes();
   for (const auto& backend : backends_) options.backends.push_back(backend.get());
   return options;
 }
@@ -146,6 +164,17 @@ absl::Status Server::Serve(int max_descriptors) {
         v1::CacheAdminService::service_full_name()}) {
     grpc_->GetHealthCheckService()->SetServingStatus(service, true);
   }
+  // Before there are calls: they may wake it.
+  upkeep_.emplace(kUpkeepInterval, [this] {
+    services_->Tend();
+    const auto collected = store_->Collect(clock_.Now());
+    if (!collected.ok()) {
+      spdlog::warn("collecting garbage failed: {}", collected.status().ToString());
+    } else if (collected->blobs + collected->uploads > 0) {
+      spdlog::info("collected {} blobs and {} uploads, {} bytes", collected->blobs, collected->uploads,
+                   collected->bytes);
+    }
+  });
   MODELD_ASSIGN_OR_RETURN(memory_socket_, MemorySocket::Start(memory_listener_.TakeFd(), tickets_, {}));
   Listener::Hooks hooks;
   hooks.identify = [this](int socket) { return identifier_.Identify(socket); };
@@ -155,15 +184,12 @@ absl::Status Server::Serve(int max_descriptors) {
   };
   MODELD_ASSIGN_OR_RETURN(listener_, Listener::Start(modeld_listener_.TakeFd(), sessions_, std::move(hooks),
                                                      NumbersWithin(max_descriptors)));
-  upkeep_.emplace(kUpkeepInterval, [this] {
-    const auto collected = store_->Collect(clock_.Now());
-    if (!collected.ok()) {
-      spdlog::warn("collecting garbage failed: {}", collected.status().ToString());
-    } else if (collected->blobs + collected->uploads > 0) {
-      spdlog::info("collected {} blobs and {} uploads, {} bytes", collected->blobs, collected->uploads,
-                   collected->bytes);
-    }
-  });
+  const Config& config = loaded_.config;
+  scrubber_.emplace(store_->integrity(), clock_,
+                    ScrubOptions{config.scrub_bytes_per_second, config.scrub_interval},
+                    [](const storage::ScrubStep& step) {
+                      spdlog::warn("{}; models that cannot be used: {}", step.problem, step.models.size());
+                    });
   return absl::OkStatus();
 }
 
@@ -209,10 +235,11 @@ void Server::Stop() {
     grpc_->Shutdown(std::chrono::system_clock::now() + kLastAnswers);
   }
   memory_listener_.RemoveFile();
-  upkeep_.reset();
   listener_.reset();
   memory_socket_.reset();
   grpc_.reset();
+  scrubber_.reset();
+  upkeep_.reset();
   services_.reset();
 }
 

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "base/clock.h"
+#include "daemon/cache/scrubber.h"
 #include "daemon/config/config.h"
 #include "daemon/memory/memory_socket.h"
 #include "daemon/memory/ticket_office.h"
@@ -78,6 +79,7 @@ class Server {
   std::unique_ptr<MemorySocket> memory_socket_;
   std::unique_ptr<Listener> listener_;
   std::optional<Upkeep> upkeep_;
+  std::optional<Scrubber> scrubber_;
   bool stopped_ = false;
 };
 

@@ -15,11 +15,18 @@ Upkeep::~Upkeep() {
   thread_.join();
 }
 
+void Upkeep::Wake() {
+  absl::MutexLock lock(&mu_);
+  wanted_ = true;
+}
+
 void Upkeep::Loop() {
   while (true) {
     work_();
     absl::MutexLock lock(&mu_);
-    if (mu_.AwaitWithTimeout(absl::Condition(&stop_), interval_)) return;
+    mu_.AwaitWithTimeout(absl::Condition(this, &Upkeep::Called), interval_);
+    if (stop_) return;
+    wanted_ = false;
   }
 }
 

@@ -11,7 +11,8 @@
 
 namespace modeld {
 
-// Calls `work` every `interval`, first at once, from a thread of its own, until destroyed. Thread-safe.
+// Calls `work` every `interval`, first at once, and soon after each Wake(), from a thread of its own, until
+// destroyed. Thread-safe.
 class Upkeep {
  public:
   Upkeep(absl::Duration interval, std::function<void()> work);
@@ -20,8 +21,12 @@ class Upkeep {
   Upkeep(const Upkeep&) = delete;
   Upkeep& operator=(const Upkeep&) = delete;
 
+  // Work is wanted now. Does not wait for it.
+  void Wake();
+
  private:
   void Loop();
+  bool Called() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return stop_ || wanted_; }
 
   // Fixed at construction.
   const absl::Duration interval_;
@@ -30,6 +35,7 @@ class Upkeep {
   // Under mu_.
   absl::Mutex mu_;
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
+  bool wanted_ ABSL_GUARDED_BY(mu_) = false;
 
   std::thread thread_;
 };

@@ -16,6 +16,8 @@
 #include "daemon/session/peer_identity.h"
 #include "daemon/session/session_table.h"
 #include "engine/backend/backend.h"
+#include "policy/residency.h"
+#include "policy/quota.h"
 #include "storage/store_types.h"
 
 namespace modeld {
@@ -24,6 +26,13 @@ namespace modeld {
 // called outside: settings.cc. A plain value.
 struct Config {
   storage::StoreOptions store;
+  // Quota and limit; the store's bounds are made of them. Their floor is store.min_free_bytes.
+  policy::SpaceSettings space;
+  uint32_t keep_at_most = 0;
+  absl::Duration max_age = absl::InfiniteDuration();
+  // Reading all stored bytes again, in the background; 0: never. And the time between two rounds.
+  uint64_t scrub_bytes_per_second = uint64_t{8} << 20;
+  absl::Duration scrub_interval = absl::Hours(24 * 30);
   // Holds the two sockets.
   std::string runtime_dir;
   std::string log_level = "info";
@@ -32,6 +41,10 @@ struct Config {
   SessionCaps sessions;
   ServiceLimits limits;
   PrivacyOptions privacy;
+  // Off: a partition may load at once what another compiled.
+  bool plan_delay = true;
+  // A budget of 0 bytes: half of the machine's memory.
+  policy::ResidencyBounds residency;
   // The device of contexts that name none; empty: the best.
   std::string device;
   // What every context's programs are compiled with; its number of threads is the context's.

@@ -197,6 +197,7 @@ absl::StatusOr<v1::RemovePartitionResponse> Admin::RemovePartition(const std::st
   }
   response.set_freed_bytes(parts_.store.FreedBy(holds));
   auto removed = parts_.store.RemovePartition(partition);
+  parts_.programs.DropPartition(partition);
   if (!removed.ok()) return FromStorage(removed.status());
   if (!*removed) return absl::NotFoundError("partition: not found");
   Collect();
@@ -229,7 +230,8 @@ absl::StatusOr<v1::StopModelResponse> Admin::Stop(const std::optional<Digest>& m
   for (const auto& session : parts_.table.All()) {
     for (const auto& graph : session->StopGraphs(model_id)) stopped.push_back(graph);
   }
-  if (stopped.empty()) return absl::NotFoundError("model: not loaded");
+  // What is kept without a handle goes, too.
+  if (!parts_.programs.Drop(model_id) && stopped.empty()) return absl::NotFoundError("model: not loaded");
   response.set_stopped_graphs(static_cast<uint32_t>(stopped.size()));
   // Runs that were cancelled still hold their graphs until their current step is done.
   while (!std::all_of(stopped.begin(), stopped.end(), [](const auto& graph) { return graph.expired(); })) {
@@ -269,35 +271,28 @@ absl::Status Admin::Export(const Digest& model_id, const SendExport& send) {
   return absl::OkStatus();
 }
 
-absl::Status Admin::Verify(bool rehash, const SendVerify& send) {
-  const absl::Status gone = absl::CancelledError("the call: cancelled");
-  MODELD_ASSIGN_OR_RETURN(const std::vector<std::string> findings, parts_.store.Audit());
-  for (const std::string& finding : findings) {
-    v1::VerifyResponse response;
-    response.set_problem(finding);
-    if (!send(response)) return gone;
-  }
+absl::Status Admin::Verify(const storage::VerifyOptions& options, const SendVerify& send) {
+  double progress = 0;
+  const absl::Status verified =
+      parts_.store.integrity().VerifyAll(options, [&](const storage::VerifyNews& news) {
+        v1::VerifyResponse response;
+        const double share = news.total_bytes == 0 ? 0.0
+                                                   : static_cast<double>(news.done_bytes) /
+                                                         static_cast<double>(news.total_bytes);
+        progress = std::max(progress, std::min(share, 1.0));
+        response.set_progress(progress);
+        response.set_problem(news.problem);
+        response.set_repaired(news.repaired);
+        for (const Digest& model : news.models) response.add_affected_models(std::string(model.bytes()));
+        return send(response);
+      });
+  if (!verified.ok()) return FromStorage(verified);
+  // What was found to be of no use goes now.
+  if (options.repair) Collect();
   v1::VerifyResponse last;
-  if (rehash) {
-    auto report = parts_.store.VerifyAll([&](uint64_t done, uint64_t total) {
-      v1::VerifyResponse response;
-      response.set_progress(total == 0 ? 1.0 : static_cast<double>(done) / static_cast<double>(total));
-      return send(response);
-    });
-    if (!report.ok()) return FromStorage(report.status());
-    for (const auto& bad : report->bad) {
-      v1::VerifyResponse response;
-      response.set_progress(1.0);
-      response.set_problem(
-          absl::StrCat("blob ", bad.digest.ToHex(), ": ",
-                       bad.health == storage::Health::kMissing ? "is missing" : "has wrong bytes"));
-      for (const Digest& model : bad.models) response.add_affected_models(std::string(model.bytes()));
-      if (!send(response)) return gone;
-    }
-  }
   last.set_progress(1.0);
   last.set_done(true);
-  return send(last) ? absl::OkStatus() : gone;
+  return send(last) ? absl::OkStatus() : absl::CancelledError("the call: cancelled");
 }
 
 }  // namespace modeld

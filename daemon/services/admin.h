@@ -14,9 +14,11 @@
 #include "daemon/services/devices.h"
 #include "daemon/services/limits.h"
 #include "daemon/services/object_table.h"
+#include "daemon/services/program_cache.h"
 #include "daemon/services/services_options.h"
 #include "daemon/session/session.h"
 #include "modeld/v1/admin.pb.h"
+#include "storage/integrity.h"
 #include "storage/model_store.h"
 
 namespace modeld {
@@ -28,6 +30,7 @@ class Admin {
   struct Parts {
     storage::ModelStore& store;
     ObjectTable& table;
+    ProgramCache& programs;
     const SessionRegistry& sessions;
     const Devices& devices;
     const ServiceLimits& limits;
@@ -52,7 +55,7 @@ class Admin {
   using SendExport = std::function<bool(const v1::ExportModelResponse&)>;
   absl::Status Export(const Digest& model_id, const SendExport& send);
   using SendVerify = std::function<bool(const v1::VerifyResponse&)>;
-  absl::Status Verify(bool rehash, const SendVerify& send);
+  absl::Status Verify(const storage::VerifyOptions& options, const SendVerify& send);
 
  private:
   // Of one partition or all (empty), of one model or all; by partition and model.

@@ -16,6 +16,7 @@
 #include "base/status.h"
 #include "daemon/services/errors.h"
 #include "daemon/services/loaded_view.h"
+#include "daemon/services/program_cache.h"
 #include "storage/plan_store.h"
 
 namespace modeld {
@@ -36,7 +37,7 @@ uint64_t OwnResidentBytes() {
 struct Active {
   v1::ActivityResponse::Model message;
   uint64_t runs = 0;
-  std::set<const Program*> programs;
+  std::set<std::shared_ptr<const Program>> programs;
 };
 
 // By partition, model and device.
@@ -51,12 +52,14 @@ std::map<std::string, Active> ActiveModels(const std::vector<std::shared_ptr<Ses
       if (graph->stored) model.set_model_id(std::string(graph->model_id.bytes()));
       model.set_partition(graph->partition);
       model.set_device(device);
-      if (active.programs.insert(graph->program.get()).second) {
-        model.set_packed_bytes(model.packed_bytes() + graph->program->packed_bytes);
+      const auto program = graph->program->Peek();
+      if (program != nullptr && active.programs.insert(program).second) {
+        model.set_packed_bytes(model.packed_bytes() + program->packed_bytes);
       }
       model.set_arena_bytes(model.arena_bytes() + graph->arenas.bytes());
       if (counted.insert(&active).second) model.set_sessions(model.sessions() + 1);
-      model.set_idle_seconds_left(-1);
+      const absl::Duration left = graph->program->IdleLeft();
+      model.set_idle_seconds_left(left == absl::InfiniteDuration() ? -1 : absl::ToInt64Seconds(left));
       active.runs += graph->runs;
     }
   }

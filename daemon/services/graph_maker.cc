@@ -1,14 +1,13 @@
 #include "daemon/services/graph_maker.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "daemon/services/errors.h"
-#include "engine/engine.h"
 #include "engine/graph/canonical.h"
 #include "engine/ops/validate.h"
 
@@ -58,27 +57,43 @@ std::vector<storage::BlobRef> ConstantsOf(const Graph& graph) {
   return refs;
 }
 
-absl::StatusOr<GraphMaker::Built> GraphMaker::Build(Call& call, uint64_t context_id, Graph graph) {
+absl::StatusOr<GraphMaker::Built> GraphMaker::Build(Call& call, uint64_t context_id, Graph graph,
+                                                    bool uncacheable) {
   MODELD_ASSIGN_OR_RETURN(auto context, call.objects().FindContext(call.partition(), context_id));
   MODELD_RETURN_IF_ERROR(call.BindTo(context_id, 0));
   MODELD_RETURN_IF_ERROR(call.objects().CheckRoomForGraph());
   MODELD_ASSIGN_OR_RETURN(graph, Validate(std::move(graph), limits_.graph));
   NewGraph fresh;
   fresh.constants = ConstantsOf(graph);
+  fresh.uncacheable = uncacheable;
+  std::vector<storage::BlobRef> wanted = fresh.constants;
+  if (uncacheable) wanted = call.objects().memory_constants().Lacking(call.partition(), wanted);
   const auto lease = call.lease();
-  auto missing = store_.FindMissing(call.partition(), fresh.constants, *lease);
+  auto missing = store_.FindMissing(call.partition(), wanted, *lease);
   if (!missing.ok()) return FromStorage(missing.status());
-  if (!missing->empty()) return Built{nullptr, *std::move(missing)};
   fresh.manifest = EncodeCanonical(graph);
   fresh.model_id = Digest::Of(fresh.manifest);
+  if (!missing->empty()) {
+    if (!uncacheable) MODELD_RETURN_IF_ERROR(Reserve(call, fresh.model_id, *missing, *lease));
+    return Built{nullptr, *std::move(missing)};
+  }
+  fresh.lease = store_.NewLease();
+  store_.HoldToo(call.partition(), wanted, *lease, *fresh.lease);
   MODELD_ASSIGN_OR_RETURN(auto loaded, Finish(call, context, std::move(graph), std::move(fresh)));
   return Built{std::move(loaded), {}};
+}
+
+absl::Status GraphMaker::Reserve(Call& call, const Digest& model_id,
+                                 const std::vector<storage::BlobRef>& missing, storage::Lease& lease) {
+  return FromStorage(space_.Reserve(call.partition(), missing, lease, model_id),
+                     call.objects().session().identity().role);
 }
 
 absl::StatusOr<std::shared_ptr<LoadedGraph>> GraphMaker::Load(Call& call,
                                                               const std::shared_ptr<const Context>& context,
                                                               const Digest& model_id,
-                                                              const storage::StoredModel& model) {
+                                                              const storage::StoredModel& model,
+                                                              std::shared_ptr<storage::Lease> lease) {
   MODELD_RETURN_IF_ERROR(call.BindTo(context->id, 0));
   MODELD_RETURN_IF_ERROR(call.objects().CheckRoomForGraph());
   absl::StatusOr<Graph> graph = DecodeCanonical(model.manifest.view(), limits_.graph);
@@ -92,6 +107,7 @@ absl::StatusOr<std::shared_ptr<LoadedGraph>> GraphMaker::Load(Call& call,
   fresh.manifest = std::string(model.manifest.view());
   fresh.model_id = model_id;
   fresh.stored = true;
+  fresh.lease = std::move(lease);
   return Finish(call, context, *std::move(graph), std::move(fresh));
 }
 
@@ -108,35 +124,20 @@ absl::StatusOr<std::shared_ptr<LoadedGraph>> GraphMaker::Finish(Call& call,
     fresh.outputs.push_back(std::move(output));
   }
   const ProgramCache::Key key{fresh.model_id, context->device, context->options.num_threads};
-  MODELD_ASSIGN_OR_RETURN(fresh.program,
-                          programs_.Get(call.partition(), key, call.session_id(), call.cancellation(),
-                                        [&] { return Compile(call, *context, graph); }));
+  GraphSource source(sources_, call, context,
+                     {fresh.model_id, fresh.manifest, fresh.lease, std::move(graph), fresh.uncacheable});
+  auto program = fresh.uncacheable
+                     ? programs_.GetOwn(call.session_id(), call.cancellation(), source)
+                     : programs_.Get(call.partition(), key, call.session_id(), call.cancellation(), source);
+  MODELD_ASSIGN_OR_RETURN(fresh.program, std::move(program));
+  fresh.compile_time = source.compile_time();
   return call.objects().AddGraph(std::move(fresh));
 }
 
-absl::StatusOr<ProgramCache::ProgramPtr> GraphMaker::Compile(Call& call, const Context& context,
-                                                             Graph& graph) {
-  const auto lease = call.lease();
-  absl::flat_hash_map<Digest, Region> mapped;
-  for (Operand& operand : graph.operands) {
-    if (operand.kind != OperandKind::kConstant) continue;
-    auto [it, fresh] = mapped.try_emplace(operand.digest);
-    if (fresh) {
-      if (call.cancellation().token().cancelled()) return absl::CancelledError("the call: cancelled");
-      auto region = store_.MapBlob(call.partition(), operand.digest, *lease);
-      if (!region.ok()) return FromStorage(region.status());
-      it->second = *std::move(region);
-    }
-    operand.bytes = it->second;
-  }
-  if (call.cancellation().token().cancelled()) return absl::CancelledError("the call: cancelled");
-  MODELD_ASSIGN_OR_RETURN(auto program, CompileGraph(graph, context.backend, context.options));
-  if (program->arena_bytes > limits_.max_arena_bytes) {
-    return absl::ResourceExhaustedError(absl::StrCat("graph: one run needs ", program->arena_bytes,
-                                                     " bytes of memory, at most ", limits_.max_arena_bytes,
-                                                     " are allowed"));
-  }
-  return program;
+absl::StatusOr<ProgramCache::ProgramPtr> GraphMaker::ProgramOf(Call& call, const LoadedGraph& graph) {
+  GraphSource source(sources_, call, graph.context,
+                     {graph.model_id, graph.manifest, graph.lease, std::nullopt, graph.uncacheable});
+  return programs_.Use(*graph.program, call.session_id(), call.cancellation(), source);
 }
 
 }  // namespace modeld

@@ -4,25 +4,29 @@
 #include <map>
 #include <set>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "absl/time/time.h"
+#include "daemon/services/program_cache.h"
 #include "policy/partition.h"
 
 namespace modeld {
 
 std::vector<v1::LoadedGraph> DescribeLoaded(const std::vector<std::shared_ptr<SessionObjects>>& sessions,
                                             const std::optional<Digest>& model_id) {
-  std::map<std::pair<std::string, const Program*>, v1::LoadedGraph> loaded;
+  std::map<std::tuple<std::string, Digest, std::string, uint32_t>, v1::LoadedGraph> loaded;
   for (const auto& session : sessions) {
     std::set<v1::LoadedGraph*> counted;
     for (const auto& graph : session->Graphs()) {
       if (model_id && graph->model_id != *model_id) continue;
-      v1::LoadedGraph& entry = loaded[{graph->partition, graph->program.get()}];
+      const Context& context = *graph->context;
+      v1::LoadedGraph& entry =
+          loaded[{graph->partition, graph->model_id, context.device, context.options.num_threads}];
       if (graph->stored) entry.set_model_id(std::string(graph->model_id.bytes()));
       entry.set_partition(graph->partition);
       entry.set_device(graph->context->device);
-      entry.set_packed_bytes(graph->program->packed_bytes);
+      if (const auto program = graph->program->Peek()) entry.set_packed_bytes(program->packed_bytes);
       entry.set_arena_bytes(entry.arena_bytes() + graph->arenas.bytes());
       if (counted.insert(&entry).second) entry.set_sessions(entry.sessions() + 1);
       entry.set_runs(entry.runs() + graph->runs);
@@ -36,12 +40,13 @@ std::vector<v1::LoadedGraph> DescribeLoaded(const std::vector<std::shared_ptr<Se
 
 LoadedTotals SumLoaded(const std::vector<std::shared_ptr<SessionObjects>>& sessions) {
   LoadedTotals totals;
-  std::set<const Program*> programs;
+  std::set<std::shared_ptr<const Program>> programs;
   for (const auto& session : sessions) {
     for (const auto& graph : session->Graphs()) {
       ++totals.graphs;
       uint64_t bytes = graph->arenas.bytes();
-      if (programs.insert(graph->program.get()).second) bytes += graph->program->packed_bytes;
+      const auto program = graph->program->Peek();
+      if (program != nullptr && programs.insert(program).second) bytes += program->packed_bytes;
       totals.resident_bytes += bytes;
       totals.resident_by_device[graph->context->device] += bytes;
     }

@@ -11,7 +11,9 @@ absl::StatusOr<Arena> ArenaPool::Take(const Program& program) {
     if (!idle_.empty()) {
       Arena arena = std::move(idle_.back());
       idle_.pop_back();
-      return arena;
+      if (arena.size() >= program.arena_bytes) return arena;
+      // The program was made anew, with another layout.
+      bytes_ -= arena.size();
     }
   }
   MODELD_ASSIGN_OR_RETURN(Arena arena, Arena::Create(program));
@@ -27,6 +29,13 @@ void ArenaPool::Give(Arena arena) {
   } else {
     bytes_ -= arena.size();
   }
+}
+
+void ArenaPool::Trim() {
+  std::vector<Arena> gone;
+  absl::MutexLock lock(&mu_);
+  for (const Arena& arena : idle_) bytes_ -= arena.size();
+  gone.swap(idle_);
 }
 
 uint64_t ArenaPool::bytes() const {

@@ -1,10 +1,11 @@
 #include "daemon/services/program_cache.h"
 
 #include <algorithm>
-#include <optional>
+#include <iterator>
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
+#include "base/status.h"
 
 namespace modeld {
 namespace {
@@ -18,7 +19,27 @@ void RealPause(absl::Duration duration, const CancelToken& token) {
   }
 }
 
+ProgramCache::Options Complete(ProgramCache::Options options) {
+  if (!options.pause) options.pause = RealPause;
+  return options;
+}
+
 }  // namespace
+
+void RealPause(absl::Duration duration, const CancelToken& token) {
+  const absl::Time end = absl::Now() + duration;
+  while (!token.cancelled() && absl::Now() < end) {
+    absl::SleepFor(std::min(kPollInterval, end - absl::Now()));
+  }
+}
+
+absl::Duration ProgramHandle::IdleLeft() const {
+  return own_ != nullptr ? absl::InfiniteDuration() : cache_.IdleLeft(partition_, key_);
+}
+
+std::shared_ptr<const Program> ProgramHandle::Peek() const {
+  return own_ != nullptr ? own_ : cache_.Peek(partition_, key_);
+}
 
 struct ProgramCache::Flight {
   absl::Notification landed;
@@ -26,28 +47,56 @@ struct ProgramCache::Flight {
   std::optional<absl::StatusOr<ProgramPtr>> result;
 };
 
-ProgramCache::ProgramCache(Scheduler& pool, const Clock& clock, Pause pause)
-    : pool_(pool), clock_(clock), pause_(pause ? std::move(pause) : RealPause) {}
+ProgramCache::ProgramCache(Scheduler& pool, const Clock& clock, Options options)
+    : pool_(pool), clock_(clock), options_(Complete(std::move(options))) {}
 
-absl::StatusOr<ProgramCache::ProgramPtr> ProgramCache::Get(const std::string& partition, const Key& key,
-                                                           uint64_t session_id, Cancellation& cancellation,
-                                                           const Compile& compile) {
+absl::StatusOr<ProgramCache::HandlePtr> ProgramCache::Get(const std::string& partition, const Key& key,
+                                                          uint64_t session_id, Cancellation& cancellation,
+                                                          ProgramSource& source) {
+  MODELD_RETURN_IF_ERROR(Obtain(partition, key, session_id, cancellation, source).status());
+  return HandlePtr(new ProgramHandle(*this, partition, key, nullptr));
+}
+
+absl::StatusOr<ProgramCache::ProgramPtr> ProgramCache::Use(const ProgramHandle& handle, uint64_t session_id,
+                                                           Cancellation& cancellation,
+                                                           ProgramSource& source) {
+  if (handle.own_ != nullptr) return handle.own_;
+  const std::string& partition = handle.partition_;
+  const Key& key = handle.key_;
+  MODELD_ASSIGN_OR_RETURN(ProgramPtr program, Obtain(partition, key, session_id, cancellation, source));
+  {
+    absl::MutexLock lock(&mu_);
+    auto entry = entries_.find(key);
+    // Dropped this very moment: the run keeps it alone.
+    if (entry == entries_.end() || entry->second.program != program) return program;
+    ++entry->second.holds[partition].runs;
+  }
+  const Program* plain = program.get();
+  return ProgramPtr(plain, [this, partition, key, program = std::move(program)](const Program*) mutable {
+    Release(partition, key, program);
+  });
+}
+
+absl::StatusOr<ProgramCache::HandlePtr> ProgramCache::GetOwn(uint64_t session_id, Cancellation& cancellation,
+                                                             ProgramSource& source) {
+  MODELD_ASSIGN_OR_RETURN(ProgramPtr program,
+                          OnWorker(session_id, cancellation, [&]() -> absl::StatusOr<ProgramPtr> {
+                            MODELD_ASSIGN_OR_RETURN(ProgramSource::Made made, source.Make());
+                            return made.program;
+                          }));
+  return HandlePtr(new ProgramHandle(*this, "", Key(), std::move(program)));
+}
+
+absl::StatusOr<ProgramCache::ProgramPtr> ProgramCache::Obtain(const std::string& partition, const Key& key,
+                                                              uint64_t session_id, Cancellation& cancellation,
+                                                              ProgramSource& source) {
   while (true) {
     std::shared_ptr<Flight> flight;
     bool leads = false;
     if (ProgramPtr own = FindOrJoin(partition, key, flight, leads)) return own;
     if (leads) {
-      uint64_t lane;
-      {
-        absl::MutexLock lock(&mu_);
-        lane = next_lane_++;
-      }
-      absl::StatusOr<ProgramPtr> program = absl::UnknownError("");
-      const absl::Status ran = pool_.Run({session_id, lane}, cancellation, [&] {
-        program = Lead(partition, key, cancellation, compile);
-        return absl::OkStatus();
-      });
-      if (!ran.ok()) program = ran;
+      absl::StatusOr<ProgramPtr> program =
+          OnWorker(session_id, cancellation, [&] { return Lead(partition, key, cancellation, source); });
       Land(partition, key, flight, program);
       // What was made stays with those who wait for it; this call does not want it any more.
       if (absl::Status status = cancellation.Check(); !status.ok()) return status;
@@ -60,13 +109,38 @@ absl::StatusOr<ProgramCache::ProgramPtr> ProgramCache::Get(const std::string& pa
   }
 }
 
+absl::StatusOr<ProgramCache::ProgramPtr> ProgramCache::OnWorker(
+    uint64_t session_id, Cancellation& cancellation,
+    const std::function<absl::StatusOr<ProgramPtr>()>& work) {
+  uint64_t lane;
+  {
+    absl::MutexLock lock(&mu_);
+    lane = next_lane_++;
+  }
+  absl::StatusOr<ProgramPtr> program = absl::UnknownError("");
+  const absl::Status ran = pool_.Run({session_id, lane}, cancellation, [&] {
+    program = work();
+    return absl::OkStatus();
+  });
+  if (!ran.ok()) return ran;
+  return program;
+}
+
+bool ProgramCache::Has(const Entry& entry, const std::string& partition) const {
+  if (entry.program == nullptr) return false;
+  auto hold = entry.holds.find(partition);
+  if (hold == entry.holds.end()) return false;
+  const absl::Duration keep_alive = options_.bounds.keep_alive;
+  if (hold->second.runs > 0 || (hold->second.fresh && keep_alive <= absl::ZeroDuration())) return true;
+  return clock_.Now() - hold->second.last_used < keep_alive;
+}
+
 ProgramCache::ProgramPtr ProgramCache::FindOrJoin(const std::string& partition, const Key& key,
                                                   std::shared_ptr<Flight>& flight, bool& leads) {
   absl::MutexLock lock(&mu_);
-  if (auto entry = entries_.find(key); entry != entries_.end()) {
-    if (auto hold = entry->second.holds.find(partition); hold != entry->second.holds.end()) {
-      if (auto alive = hold->second.lock()) return ProgramPtr(alive, alive->program.get());
-    }
+  if (auto entry = entries_.find(key); entry != entries_.end() && Has(entry->second, partition)) {
+    entry->second.holds[partition].last_used = clock_.Now();
+    return entry->second.program;
   }
   std::shared_ptr<Flight>& current = flights_[{key, partition}];
   leads = current == nullptr;
@@ -75,44 +149,54 @@ ProgramCache::ProgramPtr ProgramCache::FindOrJoin(const std::string& partition, 
   return nullptr;
 }
 
+ProgramCache::ProgramPtr ProgramCache::Peek(const std::string& partition, const Key& key) const {
+  absl::MutexLock lock(&mu_);
+  auto entry = entries_.find(key);
+  return entry != entries_.end() && Has(entry->second, partition) ? entry->second.program : nullptr;
+}
+
+absl::Duration ProgramCache::IdleLeft(const std::string& partition, const Key& key) const {
+  absl::MutexLock lock(&mu_);
+  auto entry = entries_.find(key);
+  if (entry == entries_.end() || !Has(entry->second, partition)) return absl::ZeroDuration();
+  const Hold& hold = entry->second.holds.at(partition);
+  if (hold.runs > 0) return options_.bounds.keep_alive;
+  return options_.bounds.keep_alive - std::max(clock_.Now() - hold.last_used, absl::ZeroDuration());
+}
+
 absl::StatusOr<ProgramCache::ProgramPtr> ProgramCache::Lead(const std::string& partition, const Key& key,
                                                             Cancellation& cancellation,
-                                                            const Compile& compile) {
-  ProgramPtr foreign;
-  absl::Duration cost;
+                                                            ProgramSource& source) {
+  ProgramSource::Made foreign;
   {
     absl::MutexLock lock(&mu_);
     if (auto entry = entries_.find(key); entry != entries_.end()) {
-      foreign = entry->second.program.lock();
-      cost = entry->second.cost;
+      foreign = {entry->second.program, entry->second.compile_time};
     }
   }
-  if (foreign != nullptr) {
-    pause_(cost, cancellation.token());
+  if (foreign.program != nullptr && !options_.delay) return Publish(partition, key, std::move(foreign));
+  if (foreign.program != nullptr && !source.HasPaid()) {
+    options_.pause(foreign.compile_time, cancellation.token());
     if (cancellation.token().cancelled()) return absl::CancelledError("the call: cancelled");
-    return Publish(partition, key, std::move(foreign), cost);
+    source.NotePaid();
+    return Publish(partition, key, std::move(foreign));
   }
-  const absl::Time begin = clock_.Now();
-  absl::StatusOr<ProgramPtr> program = compile();
-  if (!program.ok()) return program;
-  return Publish(partition, key, *std::move(program), clock_.Now() - begin);
+  // One that has paid, and whose own plan would be loaded, loads it, whatever is in memory by others' doing.
+  MODELD_ASSIGN_OR_RETURN(ProgramSource::Made made, source.Make());
+  return Publish(partition, key, std::move(made));
 }
 
 ProgramCache::ProgramPtr ProgramCache::Publish(const std::string& partition, const Key& key,
-                                               ProgramPtr program, absl::Duration cost) {
+                                               ProgramSource::Made made) {
   absl::MutexLock lock(&mu_);
-  Sweep();
   Entry& entry = entries_[key];
-  // Two partitions may have compiled at the same time: one of the two programs is enough.
-  if (ProgramPtr first = entry.program.lock()) {
-    program = std::move(first);
-  } else {
-    entry.program = program;
-    entry.cost = std::max(cost, absl::ZeroDuration());
-  }
-  auto hold = std::make_shared<const Hold>(Hold{std::move(program)});
-  entry.holds[partition] = hold;
-  return ProgramPtr(hold, hold->program.get());
+  // Two partitions may have made it at the same time: one of the two programs is enough.
+  if (entry.program == nullptr) entry.program = std::move(made.program);
+  entry.compile_time = std::max(made.compile_time, entry.compile_time);
+  Hold& hold = entry.holds[partition];
+  hold.last_used = clock_.Now();
+  hold.fresh = true;
+  return entry.program;
 }
 
 void ProgramCache::Land(const std::string& partition, const Key& key, const std::shared_ptr<Flight>& flight,
@@ -125,14 +209,90 @@ void ProgramCache::Land(const std::string& partition, const Key& key, const std:
   flight->landed.Notify();
 }
 
-void ProgramCache::Sweep() {
-  for (auto entry = entries_.begin(); entry != entries_.end();) {
-    auto& holds = entry->second.holds;
-    for (auto hold = holds.begin(); hold != holds.end();) {
-      hold = hold->second.expired() ? holds.erase(hold) : std::next(hold);
+void ProgramCache::Release(const std::string& partition, const Key& key, ProgramPtr& program) {
+  {
+    absl::MutexLock lock(&mu_);
+    auto entry = entries_.find(key);
+    if (entry != entries_.end() && entry->second.program == program) {
+      if (auto hold = entry->second.holds.find(partition); hold != entry->second.holds.end()) {
+        hold->second.last_used = clock_.Now();
+        hold->second.fresh = false;
+        if (hold->second.runs > 0) --hold->second.runs;
+      }
     }
-    entry = holds.empty() && entry->second.program.expired() ? entries_.erase(entry) : std::next(entry);
   }
+  program.reset();
+  if (options_.bounds.keep_alive <= absl::ZeroDuration()) Tend();
+}
+
+std::vector<policy::ResidentProgram> ProgramCache::Residents() const {
+  std::vector<policy::ResidentProgram> residents;
+  uint64_t id = 0;
+  for (const auto& [key, entry] : entries_) {
+    policy::ResidentProgram& resident = residents.emplace_back();
+    resident.id = id++;
+    if (entry.program == nullptr) continue;
+    for (const Region& constant : entry.program->constants) {
+      resident.weights.push_back({reinterpret_cast<uintptr_t>(constant.bytes().data()), constant.size()});
+    }
+    for (const auto& [partition, hold] : entry.holds) {
+      resident.last_used = std::max(resident.last_used, hold.last_used);
+      resident.in_use = resident.in_use || hold.runs > 0;
+    }
+  }
+  return residents;
+}
+
+void ProgramCache::Tend(const policy::MemoryPressure& pressure) {
+  std::vector<ProgramPtr> gone;  // destroyed without the lock
+  absl::MutexLock lock(&mu_);
+  const std::vector<policy::ResidentProgram> residents = Residents();
+  const policy::ResidencyBounds bounds =
+      policy::UnderPressure(options_.bounds, policy::ResidentBytes(residents), pressure);
+  std::vector<uint64_t> dropped = policy::ProgramsToDrop(residents, bounds, clock_.Now());
+  std::sort(dropped.begin(), dropped.end());
+  uint64_t id = 0;
+  for (auto entry = entries_.begin(); entry != entries_.end(); ++id) {
+    if (!std::binary_search(dropped.begin(), dropped.end(), id) && entry->second.program != nullptr) {
+      for (auto& [partition, hold] : entry->second.holds) hold.fresh = false;
+      ++entry;
+      continue;
+    }
+    gone.push_back(std::move(entry->second.program));
+    entry = entries_.erase(entry);
+  }
+}
+
+bool ProgramCache::Drop(const std::optional<Digest>& model_id) {
+  std::vector<ProgramPtr> gone;
+  absl::MutexLock lock(&mu_);
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    if (model_id && entry->first.model_id != *model_id) {
+      ++entry;
+      continue;
+    }
+    gone.push_back(std::move(entry->second.program));
+    entry = entries_.erase(entry);
+  }
+  return !gone.empty();
+}
+
+void ProgramCache::DropPartition(const std::string& partition) {
+  std::vector<ProgramPtr> gone;
+  absl::MutexLock lock(&mu_);
+  for (auto entry = entries_.begin(); entry != entries_.end();) {
+    if (entry->second.holds.erase(partition) == 0 || !entry->second.holds.empty()) {
+      ++entry;
+      continue;
+    }
+    gone.push_back(std::move(entry->second.program));
+    entry = entries_.erase(entry);
+  }
+}
+
+ProgramCache::Totals ProgramCache::totals() const {
+  absl::MutexLock lock(&mu_);
+  return {entries_.size(), policy::ResidentBytes(Residents())};
 }
 
 }  // namespace modeld

@@ -1,4 +1,5 @@
-// Compiled programs, shared by all who run the same model on the same device.
+// Compiled programs in memory: shared by all who run the same model on the same device, kept while they are
+// used.
 #ifndef MODELD_DAEMON_SERVICES_PROGRAM_CACHE_H_
 #define MODELD_DAEMON_SERVICES_PROGRAM_CACHE_H_
 
@@ -6,9 +7,10 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
-#include <tuple>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
@@ -20,73 +22,172 @@
 #include "daemon/services/scheduler.h"
 #include "engine/backend/backend.h"
 #include "engine/runtime/program.h"
+#include "policy/residency.h"
 
 namespace modeld {
 
-// Holds no program itself: one lives while somebody holds what Get() returned, and memory is shared as long.
+class ProgramCache;
+
+// Waits by the real time, or less when the token is cancelled. Thread-safe.
+void RealPause(absl::Duration duration, const CancelToken& token);
+
+// What makes programs the same. The model id covers structure, constants and labels: steps carry labels into
+// error messages, so twins that differ in labels do not share.
+struct ProgramKey {
+  Digest model_id;
+  std::string device;
+  uint32_t num_threads = 0;
+
+  friend auto operator<=>(const ProgramKey&, const ProgramKey&) = default;
+};
+
+// A graph handle's claim on a program. It holds no memory: the cache does, and lets it go when nothing used
+// it for long enough; ProgramCache::Use() gets it back. Thread-safe; Peek() only while the cache lives.
+class ProgramHandle {
+ public:
+  // The program as long as it is in memory, else null. No use of it.
+  std::shared_ptr<const Program> Peek() const;
+  // For how long it will stay in memory unless it is used; InfiniteDuration: for ever. Zero when it is not
+  // there.
+  absl::Duration IdleLeft() const;
+
+ private:
+  friend class ProgramCache;
+  ProgramHandle(const ProgramCache& cache, std::string partition, ProgramKey key,
+                std::shared_ptr<const Program> own)
+      : cache_(cache), partition_(std::move(partition)), key_(std::move(key)), own_(std::move(own)) {}
+
+  const ProgramCache& cache_;
+  const std::string partition_;
+  const ProgramKey key_;
+  // Of a program that nobody shares.
+  const std::shared_ptr<const Program> own_;
+};
+
+// Where a program comes from when it is not in memory: of one partition, for one call. Used by one thread at
+// a time.
+class ProgramSource {
+ public:
+  struct Made {
+    std::shared_ptr<const Program> program;
+    // What compiling it takes, or took; not what loading a plan did.
+    absl::Duration compile_time;
+  };
+
+  virtual ~ProgramSource() = default;
+  // Compiles it or loads its plan, taking at least the compilation's time unless the partition has paid that.
+  // Runs on a worker.
+  virtual absl::StatusOr<Made> Make() = 0;
+  // Whether the partition has paid for the compilation in the past, so that its own plan would be loaded now.
+  virtual bool HasPaid() = 0;
+  // Notes that it has paid by waiting.
+  virtual void NotePaid() = 0;
+};
+
+// Keeps programs in memory for their partitions. A partition has a program while it used (built, fetched,
+// ran) it within `keep_alive`; the memory is shared among all partitions, and goes when none has it, or
+// earlier when the budget or the machine's memory asks for it. A program that runs never goes; its handles
+// stay valid, and get it back with the next run.
 //
 // Sessions of one partition share without further ado: one compiles, those who ask meanwhile wait for it.
 // Across partitions the memory is shared and the time is not: a partition that asks for a program which
-// another has loaded waits, in a worker's place, for as long as compiling took, so that the clock does not
-// tell who runs what. It pays again after it has let its last handle go. (What load on the processor gives
-// away is not hidden.)
+// another has in memory does what it would have to do alone: it waits, in a worker's place, for as long as
+// compiling took, or loads its plan (and drops the copy), if it has paid before. So the clock does not tell
+// who runs what. It is the same after it has let the program go. (What load on the processor, or pressure on
+// memory, gives away is not hidden.)
 //
 // Thread-safe. `pool` and `clock` must outlive it.
 class ProgramCache {
  public:
-  // What makes programs the same. The model id covers structure, constants and labels: steps carry labels
-  // into error messages, so twins that differ in labels do not share.
-  struct Key {
-    Digest model_id;
-    std::string device;
-    uint32_t num_threads = 0;
-
-    friend auto operator<=>(const Key&, const Key&) = default;
-  };
+  using Key = ProgramKey;
   using ProgramPtr = std::shared_ptr<const Program>;
-  using Compile = std::function<absl::StatusOr<ProgramPtr>()>;
+  using HandlePtr = std::shared_ptr<const ProgramHandle>;
   // Waits, or less when the token is cancelled.
   using Pause = std::function<void(absl::Duration, const CancelToken&)>;
+  struct Options {
+    policy::ResidencyBounds bounds;
+    // Off: the user does not mind that a program of another partition is had at once.
+    bool delay = true;
+    // Null: the real one.
+    Pause pause = nullptr;
+  };
 
-  // `pause` may be null: the real one.
-  ProgramCache(Scheduler& pool, const Clock& clock, Pause pause = nullptr);
+  ProgramCache(Scheduler& pool, const Clock& clock, Options options);
 
-  // The program of `key` for `partition`: shared, or made by `compile` on a worker of the pool. Errors: those
-  // of `compile` and of Scheduler::Run, CANCELLED.
-  absl::StatusOr<ProgramPtr> Get(const std::string& partition, const Key& key, uint64_t session_id,
-                                 Cancellation& cancellation, const Compile& compile);
+  // A handle on the program of `key` for `partition`, which is in memory now. Errors: those of the source and
+  // of Scheduler::Run, CANCELLED.
+  absl::StatusOr<HandlePtr> Get(const std::string& partition, const Key& key, uint64_t session_id,
+                                Cancellation& cancellation, ProgramSource& source);
+  // The program itself, for one run: it stays in memory while the result lives. From memory when the
+  // partition has it, else made anew. Errors as Get().
+  absl::StatusOr<ProgramPtr> Use(const ProgramHandle& handle, uint64_t session_id, Cancellation& cancellation,
+                                 ProgramSource& source);
+  // As Get(), for a program of which nothing may be shared or had again: it lives exactly as long as its
+  // handle.
+  absl::StatusOr<HandlePtr> GetOwn(uint64_t session_id, Cancellation& cancellation, ProgramSource& source);
+
+  // Lets programs go: those that nobody used for keep_alive, then the longest unused while the rest exceeds
+  // the budget as `pressure` shrinks it. To be called every few seconds, and after runs when keep_alive is
+  // zero.
+  void Tend(const policy::MemoryPressure& pressure = {});
+  // Lets a model's programs go, or all; whether there were any. What runs keeps its own until it ends. Every
+  // partition that had one pays anew.
+  bool Drop(const std::optional<Digest>& model_id);
+  // Forgets that a partition has programs; those that no other has go.
+  void DropPartition(const std::string& partition);
+
+  // What is in memory: programs, and their bytes with shared weights counted once.
+  struct Totals {
+    uint64_t programs = 0;
+    uint64_t bytes = 0;
+  };
+  Totals totals() const;
 
  private:
-  // A partition's share of a program; handles point into it.
+  friend class ProgramHandle;
+  // That a partition has a program.
   struct Hold {
-    ProgramPtr program;
+    absl::Time last_used;
+    uint32_t runs = 0;
+    // Nothing ran since it was had, and nobody tended since: it is worth one run even when nothing is kept alive.
+    bool fresh = true;
   };
   struct Entry {
-    std::weak_ptr<const Program> program;
-    absl::Duration cost;
-    std::map<std::string, std::weak_ptr<const Hold>> holds;
+    ProgramPtr program;
+    absl::Duration compile_time;
+    std::map<std::string, Hold> holds;
   };
-  // One partition's compilation under way, which others of the partition wait for.
+  // One partition's making of a program under way, which others of the partition wait for.
   struct Flight;
 
+  bool Has(const Entry& entry, const std::string& partition) const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  absl::StatusOr<ProgramPtr> Obtain(const std::string& partition, const Key& key, uint64_t session_id,
+                                    Cancellation& cancellation, ProgramSource& source);
   // The partition's own program, or null; then `flight` is one to wait for, or null: the caller leads a new
   // one.
   ProgramPtr FindOrJoin(const std::string& partition, const Key& key, std::shared_ptr<Flight>& flight,
                         bool& leads);
+  absl::StatusOr<ProgramPtr> OnWorker(uint64_t session_id, Cancellation& cancellation,
+                                      const std::function<absl::StatusOr<ProgramPtr>()>& work);
   absl::StatusOr<ProgramPtr> Lead(const std::string& partition, const Key& key, Cancellation& cancellation,
-                                  const Compile& compile);
-  ProgramPtr Publish(const std::string& partition, const Key& key, ProgramPtr program, absl::Duration cost);
+                                  ProgramSource& source);
+  ProgramPtr Publish(const std::string& partition, const Key& key, ProgramSource::Made made);
   void Land(const std::string& partition, const Key& key, const std::shared_ptr<Flight>& flight,
             absl::StatusOr<ProgramPtr> result);
-  void Sweep() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Ends a run.
+  void Release(const std::string& partition, const Key& key, ProgramPtr& program);
+  std::vector<policy::ResidentProgram> Residents() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  // The partition's program, or null.
+  ProgramPtr Peek(const std::string& partition, const Key& key) const;
+  absl::Duration IdleLeft(const std::string& partition, const Key& key) const;
 
   // Fixed at construction.
   Scheduler& pool_;
   const Clock& clock_;
-  const Pause pause_;
+  const Options options_;
 
   // Under mu_.
-  absl::Mutex mu_;
+  mutable absl::Mutex mu_;
   uint64_t next_lane_ ABSL_GUARDED_BY(mu_) = 1;
   std::map<Key, Entry> entries_ ABSL_GUARDED_BY(mu_);
   std::map<std::pair<Key, std::string>, std::shared_ptr<Flight>> flights_ ABSL_GUARDED_BY(mu_);

@@ -13,140 +13,348 @@ namespace {
 
 using Key = ProgramCache::Key;
 using ProgramPtr = ProgramCache::ProgramPtr;
+using HandlePtr = ProgramCache::HandlePtr;
 
-// A cache whose compilations take a second of a clock that only they move.
+constexpr absl::Duration kKeepAlive = absl::Minutes(5);
+constexpr absl::Duration kCompileTime = absl::Seconds(1);
+constexpr uint64_t kWeightBytes = 1000;
+
+// What a test's partition has to go through for a program.
+class TestSource : public ProgramSource {
+ public:
+  explicit TestSource(std::function<absl::StatusOr<Made>()> make) : make_(std::move(make)) {}
+  absl::StatusOr<Made> Make() override { return make_(); }
+  bool HasPaid() override { return paid; }
+  void NotePaid() override { paid = noted = true; }
+
+  bool paid = false;
+  bool noted = false;
+
+ private:
+  const std::function<absl::StatusOr<Made>()> make_;
+};
+
+ProgramPtr NewProgram(const Region& weights) {
+  auto program = std::make_shared<Program>();
+  program->constants.push_back(weights);
+  return program;
+}
+
+Region Weights() {
+  return Region::FromVector(std::vector<std::byte>(kWeightBytes));
+}
+
+// A cache whose compilations take a second of a clock that only they and the tests move.
 struct Fixture {
+  explicit Fixture(policy::ResidencyBounds bounds = {.keep_alive = kKeepAlive, .budget_bytes = 0},
+                   bool delay = true)
+      : cache(pool, clock, {bounds, delay, [this](absl::Duration duration, const CancelToken&) {
+                              absl::MutexLock lock(&mu);
+                              pauses.push_back(duration);
+                            }}) {}
+
   FakeClock clock;
   Scheduler pool{{"compilations", 4, 16}};
-  std::atomic<int> compiled = 0;
+  std::atomic<int> made = 0;
   absl::Mutex mu;
   std::vector<absl::Duration> pauses;
-  ProgramCache cache{pool, clock, [this](absl::Duration duration, const CancelToken&) {
-                       absl::MutexLock lock(&mu);
-                       pauses.push_back(duration);
-                     }};
+  ProgramCache cache;
   Cancellation nobody_leaves;
 
-  ProgramCache::Compile compile = [this]() -> absl::StatusOr<ProgramPtr> {
-    ++compiled;
-    clock.Advance(absl::Seconds(1));
-    return std::make_shared<Program>();
-  };
-  absl::StatusOr<ProgramPtr> Get(const std::string& partition, const Key& key, uint64_t session = 1) {
-    return cache.Get(partition, key, session, nobody_leaves, compile);
+  TestSource compiling{[this]() -> absl::StatusOr<ProgramSource::Made> {
+    ++made;
+    clock.Advance(kCompileTime);
+    return ProgramSource::Made{NewProgram(Weights()), kCompileTime};
+  }};
+  HandlePtr Get(const std::string& partition, const Key& key, uint64_t session = 1) {
+    auto handle = cache.Get(partition, key, session, nobody_leaves, compiling);
+    REQUIRE(handle.ok());
+    return *handle;
+  }
+  ProgramPtr Use(const HandlePtr& handle) {
+    auto program = cache.Use(*handle, 1, nobody_leaves, compiling);
+    REQUIRE(program.ok());
+    return *program;
   }
 };
 
 const Key kKey{Digest::Of("model"), "cpu", 0};
+const Key kOther{Digest::Of("other"), "cpu", 0};
 
 TEST_CASE("two sessions of one partition share a program that was compiled once") {
   Fixture f;
-  const auto a = f.Get("app:x", kKey, 1);
-  const auto b = f.Get("app:x", kKey, 2);
-  REQUIRE(a.ok());
-  REQUIRE(b.ok());
-  CHECK(*a == *b);
-  CHECK(f.compiled == 1);
+  const auto a = f.Get("app:x", kKey, 1), b = f.Get("app:x", kKey, 2);
+  CHECK(a->Peek() == b->Peek());
+  CHECK(a->Peek() != nullptr);
+  CHECK(f.made == 1);
   CHECK(f.pauses.empty());
 }
 
 TEST_CASE("another model, device or number of threads is another program") {
   Fixture f;
   const auto a = f.Get("app:x", kKey);
-  for (const Key& key : {Key{Digest::Of("other"), "cpu", 0}, Key{kKey.model_id, "reference", 0},
-                         Key{kKey.model_id, "cpu", 1}}) {
-    CHECK(*a != *f.Get("app:x", key));
+  for (const Key& key : {kOther, Key{kKey.model_id, "reference", 0}, Key{kKey.model_id, "cpu", 1}}) {
+    CHECK(a->Peek() != f.Get("app:x", key)->Peek());
   }
-  CHECK(f.compiled == 4);
+  CHECK(f.made == 4);
 }
 
 TEST_CASE("another partition shares the memory but waits as long as compiling took") {
   Fixture f;
-  const auto a = f.Get("app:x", kKey);
-  const auto b = f.Get("app:y", kKey);
-  CHECK(a->get() == b->get());
-  CHECK(f.compiled == 1);
-  REQUIRE(f.pauses.size() == 1);
-  CHECK(f.pauses[0] == absl::Seconds(1));
+  const auto a = f.Get("app:x", kKey), b = f.Get("app:y", kKey);
+  CHECK(a->Peek() == b->Peek());
+  CHECK(f.made == 1);
+  CHECK(f.pauses == std::vector<absl::Duration>{kCompileTime});
+  CHECK(f.compiling.noted);
   // From now on it is its own.
-  CHECK(f.Get("app:y", kKey).ok());
+  CHECK(f.Get("app:y", kKey)->Peek() == a->Peek());
   CHECK(f.pauses.size() == 1);
 }
 
-TEST_CASE("a partition that let go of a program pays again, though another still has it") {
+TEST_CASE("a partition that paid before does its own work again, though another has the program in memory") {
   Fixture f;
   const auto a = f.Get("app:x", kKey);
-  { const auto b = f.Get("app:y", kKey); }
+  f.compiling.paid = true;
   const auto b = f.Get("app:y", kKey);
-  CHECK(a->get() == b->get());
-  CHECK(f.pauses.size() == 2);
+  CHECK(f.made == 2);
+  CHECK(f.pauses.empty());
+  CHECK(a->Peek() == b->Peek());
 }
 
-TEST_CASE("a program that nobody holds is compiled anew") {
+TEST_CASE("a user who does not mind has no partition wait") {
+  Fixture f({.keep_alive = kKeepAlive, .budget_bytes = 0}, /*delay=*/false);
+  const auto a = f.Get("app:x", kKey), b = f.Get("app:y", kKey);
+  CHECK(a->Peek() == b->Peek());
+  CHECK(f.made == 1);
+  CHECK(f.pauses.empty());
+}
+
+TEST_CASE("a program stays after its last handle, for as long as it is kept alive") {
   Fixture f;
-  { const auto a = f.Get("app:x", kKey); }
-  CHECK(f.Get("app:x", kKey).ok());
-  CHECK(f.compiled == 2);
+  std::weak_ptr<const Program> program = f.Get("app:x", kKey)->Peek();
+  f.clock.Advance(kKeepAlive - absl::Seconds(1));
+  f.cache.Tend();
+  CHECK_FALSE(program.expired());
+  f.Get("app:x", kKey);
+  CHECK(f.made == 1);
+  f.clock.Advance(kKeepAlive);
+  f.cache.Tend();
+  CHECK(program.expired());
+  CHECK(f.cache.totals().bytes == 0);
+  f.Get("app:x", kKey);
+  CHECK(f.made == 2);
+}
+
+TEST_CASE("a handle that was not used gives its program up, and gets it back with the next run") {
+  Fixture f;
+  const auto handle = f.Get("app:x", kKey);
+  CHECK(handle->IdleLeft() == kKeepAlive);
+  std::weak_ptr<const Program> program = handle->Peek();
+  f.clock.Advance(kKeepAlive);
+  CHECK(handle->IdleLeft() == absl::ZeroDuration());
+  f.cache.Tend();
+  CHECK(program.expired());
+  CHECK(handle->Peek() == nullptr);
+  CHECK(f.Use(handle) != nullptr);
+  CHECK(f.made == 2);
+  CHECK(handle->Peek() != nullptr);
+  // A run is a use.
+  f.clock.Advance(kKeepAlive - absl::Seconds(1));
+  f.Use(handle);
+  f.clock.Advance(kKeepAlive - absl::Seconds(1));
+  f.cache.Tend();
+  CHECK(handle->Peek() != nullptr);
+  CHECK(f.made == 2);
+}
+
+TEST_CASE("what another partition keeps in memory does not spare one that let go the time") {
+  Fixture f;
+  const auto x = f.Get("app:x", kKey), y = f.Get("app:y", kKey);
+  REQUIRE(f.pauses.size() == 1);
+  f.clock.Advance(kKeepAlive / 2);
+  f.Use(x);
+  f.clock.Advance(kKeepAlive / 2);
+  f.cache.Tend();
+  // In memory, and not y's any more.
+  CHECK(x->Peek() != nullptr);
+  CHECK(y->Peek() == nullptr);
+  f.compiling.paid = false;
+  SECTION("it waits where it has no plan of its own") {
+    f.Use(y);
+    CHECK(f.pauses.size() == 2);
+    CHECK(f.made == 1);
+  }
+  SECTION("it loads its plan where it has one") {
+    f.compiling.paid = true;
+    f.Use(y);
+    CHECK(f.pauses.size() == 1);
+    CHECK(f.made == 2);
+  }
+  CHECK(y->Peek() == x->Peek());
+}
+
+TEST_CASE("a program that runs never goes") {
+  Fixture f({.keep_alive = kKeepAlive, .budget_bytes = 1});
+  const auto handle = f.Get("app:x", kKey);
+  {
+    const ProgramPtr running = f.Use(handle);
+    f.clock.Advance(kKeepAlive * 2);
+    f.cache.Tend({.some_avg10 = 100, .full_avg10 = 100});
+    CHECK(handle->Peek() != nullptr);
+  }
+  f.cache.Tend();
+  CHECK(handle->Peek() == nullptr);
+}
+
+TEST_CASE("kept alive for ever, a program goes for want of memory alone") {
+  Fixture f({.keep_alive = absl::InfiniteDuration(), .budget_bytes = 0});
+  const auto handle = f.Get("app:x", kKey);
+  f.clock.Advance(absl::Hours(10'000));
+  f.cache.Tend();
+  CHECK(handle->Peek() != nullptr);
+  CHECK(handle->IdleLeft() == absl::InfiniteDuration());
+  f.cache.Tend({.some_avg10 = 90, .full_avg10 = 90});
+  CHECK(handle->Peek() == nullptr);
+}
+
+TEST_CASE("kept alive for no time, a program goes with the end of its run") {
+  Fixture f({.keep_alive = absl::ZeroDuration(), .budget_bytes = 0});
+  const auto handle = f.Get("app:x", kKey);
+  std::weak_ptr<const Program> program;
+  {
+    const ProgramPtr running = f.Use(handle);
+    program = running;
+    CHECK(handle->Peek() != nullptr);
+    f.cache.Tend();
+    CHECK_FALSE(program.expired());
+  }
+  CHECK(program.expired());
+  CHECK(f.Use(handle) != nullptr);
+}
+
+TEST_CASE("past the budget the longest unused goes first, and shared weights count once") {
+  Fixture f({.keep_alive = kKeepAlive, .budget_bytes = 2 * kWeightBytes});
+  const auto a = f.Get("app:x", kKey), b = f.Get("app:x", kOther);
+  f.cache.Tend();
+  CHECK(f.cache.totals().programs == 2);
+  CHECK(f.cache.totals().bytes == 2 * kWeightBytes);
+  TestSource shares{[&]() -> absl::StatusOr<ProgramSource::Made> {
+    return ProgramSource::Made{NewProgram(b->Peek()->constants[0]), kCompileTime};
+  }};
+  const auto c = *f.cache.Get("app:x", {kOther.model_id, "cpu", 1}, 1, f.nobody_leaves, shares);
+  f.cache.Tend();
+  CHECK(f.cache.totals().programs == 3);
+  CHECK(f.cache.totals().bytes == 2 * kWeightBytes);
+  const auto d = f.Get("app:x", {Digest::Of("third"), "cpu", 0});
+  f.cache.Tend();
+  CHECK(a->Peek() == nullptr);
+  CHECK(b->Peek() != nullptr);
+  CHECK(d->Peek() != nullptr);
+}
+
+TEST_CASE("a model that is stopped leaves memory at once, and one that runs with its run") {
+  Fixture f;
+  const auto a = f.Get("app:x", kKey), b = f.Get("app:x", kOther);
+  std::weak_ptr<const Program> idle = b->Peek(), runs = a->Peek();
+  {
+    const ProgramPtr running = f.Use(a);
+    CHECK(f.cache.Drop(kKey.model_id));
+    CHECK(a->Peek() == nullptr);
+    CHECK_FALSE(runs.expired());
+  }
+  CHECK(runs.expired());
+  CHECK_FALSE(idle.expired());
+  CHECK(f.cache.Drop(std::nullopt));
+  CHECK(idle.expired());
+  CHECK_FALSE(f.cache.Drop(std::nullopt));
+}
+
+TEST_CASE("a partition that is forgotten takes along what only it had") {
+  Fixture f;
+  const auto a = f.Get("app:x", kKey), shared = f.Get("app:x", kOther), other = f.Get("app:y", kOther);
+  std::weak_ptr<const Program> alone = a->Peek();
+  f.cache.DropPartition("app:x");
+  CHECK(alone.expired());
+  CHECK(shared->Peek() == nullptr);
+  CHECK(other->Peek() != nullptr);
+}
+
+TEST_CASE("a program of its own is shared with nobody and goes with its handle") {
+  Fixture f;
+  auto own = *f.cache.GetOwn(1, f.nobody_leaves, f.compiling);
+  std::weak_ptr<const Program> program = own->Peek();
+  f.Get("app:x", kKey);
+  CHECK(f.made == 2);
+  f.clock.Advance(kKeepAlive * 2);
+  f.cache.Tend();
+  CHECK(f.Use(own) == program.lock());
+  own.reset();
+  CHECK(program.expired());
 }
 
 TEST_CASE("calls of one partition that come while a program is compiled wait for it") {
   Fixture f;
   absl::Notification compiling, go_on;
-  const ProgramCache::Compile slow = [&]() -> absl::StatusOr<ProgramPtr> {
-    ++f.compiled;
+  std::atomic<int> compiled = 0;
+  TestSource slow{[&]() -> absl::StatusOr<ProgramSource::Made> {
+    ++compiled;
     compiling.Notify();
     go_on.WaitForNotification();
-    return std::make_shared<Program>();
-  };
+    return ProgramSource::Made{NewProgram(Weights()), kCompileTime};
+  }};
   std::vector<std::thread> threads;
-  std::vector<ProgramPtr> got(4);
+  std::vector<HandlePtr> got(4);
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([&, i] {
       Cancellation cancellation;
-      auto program = f.cache.Get("app:x", kKey, i, cancellation, slow);
-      if (program.ok()) got[i] = *program;
+      got[i] = f.cache.Get("app:x", kKey, i, cancellation, slow).value_or(nullptr);
     });
   }
   compiling.WaitForNotification();
   go_on.Notify();
   for (std::thread& thread : threads) thread.join();
-  CHECK(f.compiled == 1);
-  for (const ProgramPtr& program : got) CHECK((program != nullptr && program == got[0]));
+  CHECK(compiled == 1);
+  for (const HandlePtr& handle : got) {
+    REQUIRE(handle != nullptr);
+    CHECK(handle->Peek() == got[0]->Peek());
+  }
 }
 
 TEST_CASE("when the call that compiles is cancelled, those who wait still get the program") {
   Fixture f;
   absl::Notification compiling, go_on;
-  const ProgramCache::Compile slow = [&]() -> absl::StatusOr<ProgramPtr> {
-    if (++f.compiled == 1) {
+  std::atomic<int> compiled = 0;
+  TestSource slow{[&]() -> absl::StatusOr<ProgramSource::Made> {
+    if (++compiled == 1) {
       compiling.Notify();
       go_on.WaitForNotification();
     }
-    return std::make_shared<Program>();
-  };
+    return ProgramSource::Made{NewProgram(Weights()), kCompileTime};
+  }};
   Cancellation leaders;
   absl::Status leader_status;
   std::thread leader([&] { leader_status = f.cache.Get("app:x", kKey, 1, leaders, slow).status(); });
   compiling.WaitForNotification();
-  ProgramPtr got;
-  std::thread follower([&] { got = f.Get("app:x", kKey, 2).value_or(nullptr); });
+  HandlePtr got;
+  std::thread follower([&] { got = f.Get("app:x", kKey, 2); });
   leaders.token().Cancel();
   go_on.Notify();
   leader.join();
   follower.join();
   CHECK(absl::IsCancelled(leader_status));
-  CHECK(got != nullptr);
+  REQUIRE(got != nullptr);
+  CHECK(got->Peek() != nullptr);
 }
 
 TEST_CASE("a call that waits for another's compilation can be cancelled alone") {
   Fixture f;
   absl::Notification compiling, go_on;
-  const ProgramCache::Compile slow = [&]() -> absl::StatusOr<ProgramPtr> {
+  TestSource slow{[&]() -> absl::StatusOr<ProgramSource::Made> {
     compiling.Notify();
     go_on.WaitForNotification();
-    return std::make_shared<Program>();
-  };
-  ProgramPtr got;
+    return ProgramSource::Made{NewProgram(Weights()), kCompileTime};
+  }};
+  HandlePtr got;
   std::thread leader([&] {
     Cancellation cancellation;
     got = f.cache.Get("app:x", kKey, 1, cancellation, slow).value_or(nullptr);
@@ -161,9 +369,10 @@ TEST_CASE("a call that waits for another's compilation can be cancelled alone") 
 
 TEST_CASE("an error is everybody's who asked, and is not kept") {
   Fixture f;
-  const auto refuse = []() -> absl::StatusOr<ProgramPtr> { return absl::UnimplementedError("no such op"); };
+  TestSource refuse{
+      []() -> absl::StatusOr<ProgramSource::Made> { return absl::UnimplementedError("no such op"); }};
   CHECK(absl::IsUnimplemented(f.cache.Get("app:x", kKey, 1, f.nobody_leaves, refuse).status()));
-  CHECK(f.Get("app:x", kKey).ok());
+  CHECK(f.Get("app:x", kKey)->Peek() != nullptr);
 }
 
 }  // namespace

@@ -110,13 +110,15 @@ void Runner::Count(const absl::Status& status, Stage stage) {
 
 absl::StatusOr<absl::Duration> Runner::Execute(Call& call, LoadedGraph& graph, Buffers& buffers,
                                                Stage& stage) {
+  // From here on it stays in memory.
+  MODELD_ASSIGN_OR_RETURN(const auto program, maker_.ProgramOf(call, graph));
   absl::Duration run_time;
   const absl::Time asked_at = clock_.Now();
   MODELD_RETURN_IF_ERROR(
       scheduler_.Run({call.session_id(), graph.context->id}, call.cancellation(), [&]() -> absl::Status {
         const CancelToken& token = call.cancellation().token();
         stage = Stage::kBegun;
-        MODELD_ASSIGN_OR_RETURN(Arena arena, graph.arenas.Take(*graph.program));
+        MODELD_ASSIGN_OR_RETURN(Arena arena, graph.arenas.Take(*program));
         const absl::Time begin = clock_.Now();
         metrics_.histogram(HistogramName::kQueueDuration).Observe(begin - asked_at);
         stage = Stage::kInEngine;
@@ -124,7 +126,7 @@ absl::StatusOr<absl::Duration> Runner::Execute(Call& call, LoadedGraph& graph, B
           std::memcpy(copy.own.data(), copy.shared.data(), copy.own.size());
         }
         const absl::Status status =
-            modeld::Execute(*graph.program, buffers.inputs, buffers.outputs, arena, &token);
+            modeld::Execute(*program, buffers.inputs, buffers.outputs, arena, &token);
         if (status.ok()) {
           for (const Buffers::Copy& copy : buffers.copies_out) {
             std::memcpy(copy.shared.data(), copy.own.data(), copy.own.size());

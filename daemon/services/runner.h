@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/services/call_context.h"
+#include "daemon/services/graph_maker.h"
 #include "daemon/services/limits.h"
 #include "daemon/services/objects.h"
 #include "daemon/services/scheduler.h"
@@ -30,8 +31,9 @@ namespace modeld {
 class Runner {
  public:
   // `metrics`: every call counts once among the inference requests.
-  Runner(Scheduler& scheduler, const Clock& clock, const ServiceLimits& limits, Metrics& metrics)
-      : scheduler_(scheduler), clock_(clock), limits_(limits), metrics_(metrics) {}
+  Runner(Scheduler& scheduler, GraphMaker& maker, const Clock& clock, const ServiceLimits& limits,
+         Metrics& metrics)
+      : scheduler_(scheduler), maker_(maker), clock_(clock), limits_(limits), metrics_(metrics) {}
 
   // Tensor ids by the graph's names.
   using TensorIds = std::map<std::string, uint64_t>;
@@ -63,6 +65,7 @@ class Runner {
   void Count(const absl::Status& status, Stage stage);
 
   Scheduler& scheduler_;
+  GraphMaker& maker_;
   const Clock& clock_;
   const ServiceLimits& limits_;
   Metrics& metrics_;

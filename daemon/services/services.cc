@@ -6,6 +6,9 @@
 #include <thread>
 #include <utility>
 
+#include "daemon/cache/budget_keeper.h"
+#include "daemon/cache/memory_pressure.h"
+#include "daemon/cache/space_keeper.h"
 #include "daemon/services/admin.h"
 #include "daemon/services/admin_activity.h"
 #include "daemon/services/admin_diagnosis.h"
@@ -24,6 +27,8 @@
 #include "daemon/services/program_cache.h"
 #include "daemon/services/runner.h"
 #include "daemon/services/scheduler.h"
+#include "daemon/services/shares.h"
+#include "daemon/upkeep.h"
 
 namespace modeld {
 namespace {
@@ -34,6 +39,8 @@ constexpr int kSpareStreams = 16;
 // Threads for calls, of all sessions; a call that waits holds one. More than the streams of all sessions that
 // one app may have, so that no app takes all.
 constexpr int kMaxThreads = 2'048;
+// How often programs are looked at that nothing used for a while.
+constexpr absl::Duration kTendInterval = absl::Seconds(5);
 
 uint32_t Cores() {
   return std::max(1u, std::thread::hardware_concurrency());
@@ -58,12 +65,18 @@ struct Services::Parts {
             {"runs", OrDefault(options.limits.max_concurrent_runs, Cores()), options.limits.max_queued_runs}),
         compiles({"compilations", OrDefault(options.limits.max_concurrent_compiles, Cores() / 2),
                   options.limits.max_queued_compiles}),
-        programs(compiles, options.clock),
-        maker(options.store, programs, options.limits),
-        constants(options.store, options.limits),
-        runner(runs, options.clock, options.limits, options.metrics),
-        cache(options.store, maker, options.limits),
-        admin({options.store, table, options.sessions, devices, options.limits, options.info, options.clock}),
+        plans(options.store.plans(), options.metrics, options.clock, options.plans),
+        programs(compiles, options.clock, {options.residency, options.plans.delay, options.pause}),
+        sources{options.store, plans,         options.limits,
+                options.metrics, options.clock, options.pause ? options.pause : RealPause},
+        space(options.store, options.clock, options.metrics, options.space),
+        maker(space, programs, sources),
+        constants(options.store, space, options.limits),
+        runner(runs, maker, options.clock, options.limits, options.metrics),
+        budgets(options.store.ledger(), options.privacy, options.commonness, options.clock, options.metrics),
+        shares(options.store, budgets),
+        cache(options.store, space, maker, budgets, options.limits),
+        admin({options.store, table, programs, options.sessions, devices, options.limits, options.info, options.clock}),
         activity({options.store, table, options.sessions, runs, options.metrics, options.clock}),
         diagnosis({options.store, options.info, options.metrics}),
         cache_admin(options.store, options.clock),
@@ -71,7 +84,17 @@ struct Services::Parts {
         inference_service(gate, maker, constants, runner, options.limits),
         model_cache_service(gate, cache, options.limits),
         admin_service({gate, admin, activity, diagnosis, options.config}),
-        cache_admin_service({gate, cache_admin}) {}
+        cache_admin_service({gate, cache_admin, shares, options.store}) {}
+
+  // Lets programs that nothing uses go, and the memory of their runs with them.
+  void Tend() {
+    programs.Tend(ReadMemoryPressure());
+    for (const auto& session : table.All()) {
+      for (const auto& graph : session->Graphs()) {
+        if (graph->program->Peek() == nullptr) graph->arenas.Trim();
+      }
+    }
+  }
 
   const ServicesOptions options;
   Devices devices;
@@ -79,10 +102,15 @@ struct Services::Parts {
   CallGate gate;
   Scheduler runs;
   Scheduler compiles;
+  PlanKeeper plans;
   ProgramCache programs;
+  SourceParts sources;
+  SpaceKeeper space;
   GraphMaker maker;
   Constants constants;
   Runner runner;
+  BudgetKeeper budgets;
+  Shares shares;
   ModelCache cache;
   Admin admin;
   Activity activity;
@@ -93,6 +121,7 @@ struct Services::Parts {
   ModelCacheService model_cache_service;
   AdminService admin_service;
   CacheAdminService cache_admin_service;
+  Upkeep tending{kTendInterval, [this] { Tend(); }};
 };
 
 Services::Services(ServicesOptions options) : parts_(std::make_unique<Parts>(std::move(options))) {}
@@ -119,8 +148,16 @@ bool Services::Drain(absl::Time deadline) {
   return parts_->gate.Drain(deadline);
 }
 
+void Services::Settle() {
+  parts_->plans.Settle();
+}
+
 void Services::CancelAll() {
   for (const auto& session : parts_->table.All()) session->CancelAll();
+}
+
+void Services::Tend() {
+  parts_->space.Tend();
 }
 
 bool Services::busy() const {

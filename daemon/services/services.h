@@ -28,8 +28,14 @@ class Services {
   // returns whether that was reached.
   bool Drain(absl::Time deadline);
 
+  // Waits until what was compiled is on the disk as plans, as far as there is room for them.
+  void Settle();
+
   // Cancels all that runs or waits, in all sessions: the calls end with CANCELLED, runs between two steps.
   void CancelAll();
+
+  // The keepers' work in the background, for the upkeep thread: what is too old or too many goes, space is reclaimed.
+  void Tend();
 
   // Whether a call is in flight or a session holds a context, graph, tensor or handed-over memory: the daemon
   // must not exit for idleness.
