@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numbers>
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +12,8 @@
 
 namespace modeld::policy {
 namespace {
+
+constexpr double kMiB = 1 << 20;
 
 // A number from a record, which may have been damaged.
 double Sane(double value) {
@@ -24,17 +27,15 @@ bool MayGo(const OwnPlan& plan) {
   return !plan.in_use && plan.size_bytes > 0;
 }
 
-// Low priority, little credit, long unused, small digest first: a total order.
-auto Rank(const HeldModel& model) {
-  return std::tuple(static_cast<int>(model.priority), Sane(model.uses.credit), model.uses.last_used,
-                    model.id);
+double CompileSeconds(absl::Duration compile_time) {
+  return absl::ToDoubleSeconds(std::clamp(compile_time, absl::ZeroDuration(), absl::Hours(24 * 365)));
 }
 
 // A plan is worth what it takes to compile again, so long as somebody wants it.
 auto Rank(const OwnPlan& plan, absl::Time now) {
-  const double seconds = Sane(absl::ToDoubleSeconds(plan.compile_time));
-  const double uses = Faded(plan.uses, now - plan.last_used);
-  return std::tuple(Credit(0, uses, seconds, plan.size_bytes), plan.last_used, plan.key);
+  const double uses = Expected(plan.uses, now - plan.last_used);
+  return std::tuple(Credit(0, uses, CompileSeconds(plan.compile_time), plan.size_bytes), plan.last_used,
+                    plan.key);
 }
 
 absl::string_view PriorityName(Priority priority) {
@@ -64,9 +65,24 @@ class BlobCount {
   }
 
   // What the partition's sum falls by when `model` goes and all others stay.
-  uint64_t FreedBy(const HeldModel& model) const { return Sum(model, namers_, 1); }
-  // What it contributes when all go that may.
-  uint64_t ObtainableFrom(const HeldModel& model) const { return Sum(model, keepers_, 0); }
+  uint64_t FreedBy(const HeldModel& model) const {
+    uint64_t sum = 0;
+    for (uint32_t blob : model.blobs) {
+      if (blob < namers_.size() && namers_[blob] == 1) sum = SaturatingAdd(sum, partition_.blob_bytes[blob]);
+    }
+    return sum;
+  }
+  // Its part of Obtainable(): each blob divided by the models that name it, rounded up so that a part of
+  // something is never nothing.
+  uint64_t ShareOf(const HeldModel& model) const {
+    uint64_t sum = 0;
+    for (uint32_t blob : model.blobs) {
+      if (blob >= namers_.size() || keepers_[blob] > 0) continue;
+      const uint64_t bytes = partition_.blob_bytes[blob];
+      sum = SaturatingAdd(sum, bytes / namers_[blob] + (bytes % namers_[blob] != 0));
+    }
+    return sum;
+  }
   // When all models go that may.
   uint64_t Obtainable() const {
     uint64_t sum = 0;
@@ -77,86 +93,96 @@ class BlobCount {
   }
 
  private:
-  uint64_t Sum(const HeldModel& model, const std::vector<uint32_t>& count, uint32_t wanted) const {
-    uint64_t sum = 0;
-    for (uint32_t blob : model.blobs) {
-      if (blob < count.size() && count[blob] == wanted) {
-        sum = SaturatingAdd(sum, partition_.blob_bytes[blob]);
-      }
-    }
-    return sum;
-  }
-
   const PartitionSnapshot& partition_;
   std::vector<uint32_t> namers_;
   std::vector<uint32_t> keepers_;
 };
 
-// The model among those that may go and that `wanted` accepts which `less` puts first, or nothing.
-template <typename Wanted, typename Less>
-const HeldModel* First(const std::vector<HeldModel>& models, Wanted wanted, Less less) {
-  const HeldModel* first = nullptr;
-  for (const HeldModel& model : models) {
-    if (MayGo(model) && wanted(model) && (first == nullptr || less(model, *first))) first = &model;
+// A model that may go, with what decides.
+struct Candidate {
+  const HeldModel* model = nullptr;
+  // Its share of what all that may go would free.
+  uint64_t bytes = 0;
+  // The loss if it goes: expected frequency times cost. And per MiB of `bytes`.
+  double worth = 0;
+  double credit = 0;
+};
+
+// Total orders. Of equals the longest unused goes first, then the smaller digest.
+auto Equals(const Candidate& c) {
+  return std::tie(c.model->uses.last_used, c.model->id);
+}
+bool LessCredit(const Candidate& a, const Candidate& b) {
+  return std::tuple(a.credit, Equals(a)) < std::tuple(b.credit, Equals(b));
+}
+bool LessWorth(const Candidate& a, const Candidate& b) {
+  const auto rank = [](const Candidate& c) { return std::tuple(c.model->priority, c.worth, Equals(c)); };
+  return rank(a) < rank(b);
+}
+
+Candidate Describe(const PartitionSnapshot& partition, const BlobCount& blobs, const HeldModel& model) {
+  uint64_t whole = 0;
+  for (uint32_t blob : model.blobs) {
+    if (blob < partition.blob_bytes.size()) whole = SaturatingAdd(whole, partition.blob_bytes[blob]);
   }
-  return first;
+  Candidate candidate{.model = &model, .bytes = blobs.ShareOf(model)};
+  const double expected = Expected(model.uses.frequency, partition.now - model.uses.last_used);
+  const double cost = RegainCost(whole, model.compile_time);
+  candidate.worth = std::min(expected * cost, std::numeric_limits<double>::max());
+  candidate.credit = Credit(0, expected, cost, candidate.bytes);
+  return candidate;
 }
 
-bool ByRank(const HeldModel& a, const HeldModel& b) {
-  return Rank(a) < Rank(b);
+// All models that may go.
+std::vector<Candidate> CandidatesOf(const PartitionSnapshot& partition, const BlobCount& blobs) {
+  std::vector<Candidate> candidates;
+  for (const HeldModel& model : partition.models) {
+    if (MayGo(model)) candidates.push_back(Describe(partition, blobs, model));
+  }
+  return candidates;
 }
 
-std::string Figures(const HeldModel& model, absl::Time now) {
+std::string Figures(const Candidate& candidate, absl::Time now) {
+  const HeldModel& model = *candidate.model;
   return absl::StrFormat("credit %.3g, priority %s, used %.2g times lately, last use %s ago",
-                         Sane(model.uses.credit), PriorityName(model.priority),
+                         candidate.credit, PriorityName(model.priority),
                          Faded(model.uses.frequency, now - model.uses.last_used),
                          AgeText(now - model.uses.last_used));
 }
 
-// GreedyDual's clock is the least credit of all that may go: a victim of low priority with a high credit does
-// not age the others.
-double InflationAfter(const PartitionSnapshot& partition) {
-  double least = std::numeric_limits<double>::infinity();
-  for (const HeldModel& model : partition.models) {
-    if (MayGo(model)) least = std::min(least, Sane(model.uses.credit));
-  }
-  return std::isfinite(least) ? std::max(Sane(partition.inflation), least) : Sane(partition.inflation);
-}
-
-EvictionAction Take(const PartitionSnapshot& partition, const BlobCount& blobs, const HeldModel& model,
-                    EvictionAction::Reason reason, std::string why) {
-  const bool expired = reason == EvictionAction::Reason::kMaxAge;
+EvictionAction Take(const BlobCount& blobs, const Candidate& candidate, EvictionAction::Reason reason,
+                    double inflation, std::string why) {
   return {.what = EvictionAction::What::kModel,
           .reason = reason,
-          .id = model.id,
-          .freed_bytes = blobs.FreedBy(model),
-          .inflation = expired ? Sane(partition.inflation) : InflationAfter(partition),
-          .verdict = expired ? "expired" : "evicted",
+          .id = candidate.model->id,
+          .freed_bytes = blobs.FreedBy(*candidate.model),
+          .inflation = inflation,
+          .verdict = reason == EvictionAction::Reason::kMaxAge ? "expired" : "evicted",
           .why = std::move(why)};
 }
 
-std::optional<EvictionAction> TooOld(const PartitionSnapshot& partition, const BlobCount& blobs) {
+std::optional<EvictionAction> TooOld(const PartitionSnapshot& partition, const BlobCount& blobs,
+                                     const std::vector<Candidate>& candidates) {
   if (!partition.max_age.has_value() || *partition.max_age <= absl::ZeroDuration()) return std::nullopt;
-  const absl::Time now = partition.now;
-  const HeldModel* oldest = First(
-      partition.models, [&](const HeldModel& m) { return now - m.uses.last_used > *partition.max_age; },
-      [](const HeldModel& a, const HeldModel& b) {
-        return std::tie(a.uses.last_used, a.id) < std::tie(b.uses.last_used, b.id);
-      });
-  if (oldest == nullptr) return std::nullopt;
-  return Take(partition, blobs, *oldest, EvictionAction::Reason::kMaxAge,
-              absl::StrCat("not used for longer than ", AgeText(*partition.max_age), ": last use ",
-                           AgeText(now - oldest->uses.last_used), " ago"));
+  const auto oldest =
+      std::min_element(candidates.begin(), candidates.end(),
+                       [](const Candidate& a, const Candidate& b) { return Equals(a) < Equals(b); });
+  if (oldest == candidates.end()) return std::nullopt;
+  const absl::Duration age = partition.now - oldest->model->uses.last_used;
+  if (age <= *partition.max_age) return std::nullopt;
+  return Take(blobs, *oldest, EvictionAction::Reason::kMaxAge, Sane(partition.inflation),
+              absl::StrCat("kept for ", AgeText(*partition.max_age), " without a use: last use ",
+                           AgeText(age), " ago"));
 }
 
-std::optional<EvictionAction> TooMany(const PartitionSnapshot& partition, const BlobCount& blobs) {
+std::optional<EvictionAction> TooMany(const PartitionSnapshot& partition, const BlobCount& blobs,
+                                      const std::vector<Candidate>& candidates) {
   if (!partition.keep_at_most.has_value() || partition.models.size() <= *partition.keep_at_most) {
     return std::nullopt;
   }
-  const HeldModel* least = First(
-      partition.models, [](const HeldModel&) { return true; }, ByRank);
-  if (least == nullptr) return std::nullopt;
-  return Take(partition, blobs, *least, EvictionAction::Reason::kKeepAtMost,
+  const auto least = std::min_element(candidates.begin(), candidates.end(), LessWorth);
+  if (least == candidates.end()) return std::nullopt;
+  return Take(blobs, *least, EvictionAction::Reason::kKeepAtMost, Sane(partition.inflation),
               absl::StrCat("the least of ", partition.models.size(), " models, where ",
                            *partition.keep_at_most, " are kept: ", Figures(*least, partition.now)));
 }
@@ -180,9 +206,57 @@ std::optional<EvictionAction> LeastPlan(const PartitionSnapshot& partition, uint
                           AgeText(partition.now - least->last_used), " ago")};
 }
 
-const HeldModel* LeastForRoom(const PartitionSnapshot& partition, const BlobCount& blobs) {
-  return First(
-      partition.models, [&](const HeldModel& m) { return blobs.ObtainableFrom(m) > 0; }, ByRank);
+// Those of the lowest priority that can free something at all, by rising credit.
+std::vector<Candidate> LowestByCredit(std::vector<Candidate> candidates) {
+  std::erase_if(candidates, [](const Candidate& c) { return c.bytes == 0; });
+  Priority lowest = Priority::kHigh;
+  for (const Candidate& c : candidates) lowest = std::min(lowest, c.model->priority);
+  std::erase_if(candidates, [&](const Candidate& c) { return c.model->priority != lowest; });
+  std::sort(candidates.begin(), candidates.end(), LessCredit);
+  return candidates;
+}
+
+// The first victim of the cheapest set that frees `needed` bytes. Greedy by rising credit; whatever would
+// complete the set is weighed as its end and then passed over, so that one fitting model can stand for many
+// and many for one too large (Csirik, Frenk, Labbe, Zhang 1991: never more than twice the least loss).
+// `sorted` is not empty; if all of it is too little, its first.
+const Candidate& FirstVictim(const std::vector<Candidate>& sorted, uint64_t needed) {
+  uint64_t bytes = 0;
+  double worth = 0;
+  // The best set so far: those passed through before `end`, and `end`.
+  double least = std::numeric_limits<double>::infinity();
+  std::vector<const Candidate*> begun;
+  size_t begun_in_best = 0;
+  const Candidate* end = nullptr;
+  for (const Candidate& candidate : sorted) {
+    if (SaturatingAdd(bytes, candidate.bytes) >= needed) {
+      if (worth + candidate.worth < least) {
+        least = worth + candidate.worth;
+        begun_in_best = begun.size();
+        end = &candidate;
+      }
+      continue;
+    }
+    bytes += candidate.bytes;
+    worth += candidate.worth;
+    begun.push_back(&candidate);
+  }
+  if (end == nullptr) return sorted.front();
+  // What the end makes superfluous stays, the most valuable first.
+  std::vector<const Candidate*> chosen(begun.begin(), begun.begin() + begun_in_best);
+  uint64_t freed = end->bytes;
+  for (const Candidate* c : chosen) freed = SaturatingAdd(freed, c->bytes);
+  std::sort(chosen.begin(), chosen.end(),
+            [](const Candidate* a, const Candidate* b) { return LessWorth(*b, *a); });
+  const Candidate* first = end;
+  for (const Candidate* c : chosen) {
+    if (freed - c->bytes >= needed) {
+      freed -= c->bytes;
+    } else if (LessCredit(*c, *first)) {
+      first = c;
+    }
+  }
+  return *first;
 }
 
 uint64_t ObtainableFromPlans(const PartitionSnapshot& partition) {
@@ -204,40 +278,52 @@ double Faded(double frequency, absl::Duration since, absl::Duration half_life) {
   return frequency * std::exp2(-absl::FDivDuration(since, half_life));
 }
 
+double Expected(double frequency, absl::Duration since, absl::Duration half_life) {
+  const double faded = Faded(frequency, since, half_life);
+  if (since <= absl::ZeroDuration() || half_life <= absl::ZeroDuration() ||
+      half_life == absl::InfiniteDuration()) {
+    return faded;
+  }
+  const absl::Duration silent = std::max(since - kPause, absl::ZeroDuration());
+  const double missed = Sane(frequency) * std::numbers::ln2 * absl::FDivDuration(silent, half_life);
+  // Dividing by infinity is right here: long overdue is worth nothing.
+  return faded / (1 + kAbandoned * std::expm1(missed));
+}
+
 double RegainCost(uint64_t bytes, absl::Duration compile_time) {
-  const double compile =
-      compile_time == absl::InfiniteDuration() ? 0 : std::max(0.0, Sane(absl::ToDoubleSeconds(compile_time)));
-  return kRegainSeconds + static_cast<double>(bytes) / kRegainBytesPerSecond + compile;
+  const double all = static_cast<double>(bytes) + CompileSeconds(compile_time) * kNetworkBytesPerSecond;
+  return std::pow(all / kMiB, 0.4);
 }
 
 double Credit(double inflation, double frequency, double cost, uint64_t size_bytes) {
   const double size = static_cast<double>(std::max<uint64_t>(size_bytes, 1));
-  const double credit = Sane(inflation) + Sane(frequency) * (Sane(cost) / size);
+  const double credit = Sane(inflation) + Sane(frequency) * Sane(cost) / (size / kMiB);
   return std::min(credit, std::numeric_limits<double>::max());
 }
 
-UseTrace Used(const std::optional<UseTrace>& before, double inflation, uint64_t size_bytes,
-              absl::Duration compile_time, absl::Time now) {
+UseTrace Used(const std::optional<UseTrace>& before, uint64_t size_bytes, absl::Duration compile_time,
+              absl::Time now) {
   UseTrace after;
   after.frequency = 1;
-  if (before.has_value()) after.frequency += Faded(before->frequency, now - before->last_used);
-  after.credit = Credit(inflation, after.frequency, RegainCost(size_bytes, compile_time), size_bytes);
   after.last_used = now;
+  if (before.has_value()) after.frequency += Faded(before->frequency, now - before->last_used);
+  after.credit = Credit(0, after.frequency, RegainCost(size_bytes, compile_time), size_bytes);
   return after;
 }
 
 std::optional<EvictionAction> NextEviction(const PartitionSnapshot& partition, uint64_t bytes_to_free) {
   const BlobCount blobs(partition);
-  if (auto action = TooOld(partition, blobs)) return action;
-  if (auto action = TooMany(partition, blobs)) return action;
+  const std::vector<Candidate> candidates = CandidatesOf(partition, blobs);
+  if (auto action = TooOld(partition, blobs, candidates)) return action;
+  if (auto action = TooMany(partition, blobs, candidates)) return action;
   if (bytes_to_free == 0) return std::nullopt;
   if (SaturatingAdd(ObtainableFromPlans(partition), blobs.Obtainable()) < bytes_to_free) return std::nullopt;
   if (auto action = LeastPlan(partition, bytes_to_free)) return action;
-  const HeldModel* least = LeastForRoom(partition, blobs);
-  if (least == nullptr) return std::nullopt;
-  return Take(partition, blobs, *least, EvictionAction::Reason::kRoom,
+  const std::vector<Candidate> lowest = LowestByCredit(candidates);
+  const Candidate& victim = FirstVictim(lowest, bytes_to_free);
+  return Take(blobs, victim, EvictionAction::Reason::kRoom, victim.credit,
               absl::StrCat("for ", BytesText(bytes_to_free), " of room within the partition's quota, frees ",
-                           BytesText(blobs.FreedBy(*least)), ": ", Figures(*least, partition.now)));
+                           BytesText(blobs.FreedBy(*victim.model)), ": ", Figures(victim, partition.now)));
 }
 
 std::string Outlook(const PartitionSnapshot& partition, const Digest& model) {
@@ -247,20 +333,23 @@ std::string Outlook(const PartitionSnapshot& partition, const Digest& model) {
   if (found->pinned) return "stays: pinned by the user";
   if (found->in_use) return "stays: in use now";
   const BlobCount blobs(partition);
-  if (blobs.ObtainableFrom(*found) == 0) {
-    return "stays when room is made: models that stay share all of its bytes";
+  std::vector<Candidate> candidates = CandidatesOf(partition, blobs);
+  std::erase_if(candidates, [](const Candidate& c) { return c.bytes == 0; });
+  const auto rank = [](const Candidate& c) { return std::tuple(c.model->priority, c.credit, Equals(c)); };
+  std::sort(candidates.begin(), candidates.end(),
+            [&](const Candidate& a, const Candidate& b) { return rank(a) < rank(b); });
+  const auto place = std::find_if(candidates.begin(), candidates.end(),
+                                  [&](const Candidate& c) { return c.model == &*found; });
+  if (place == candidates.end()) return "stays: models that stay name all of its bytes";
+  const auto plans = std::count_if(partition.plans.begin(), partition.plans.end(),
+                                   [](const OwnPlan& plan) { return MayGo(plan); });
+  std::string text = absl::StrCat("may go for room, as number ", place - candidates.begin() + 1, " of ",
+                                  candidates.size(), " by credit, after ", plans,
+                                  plans == 1 ? " plan" : " plans", ": ", Figures(*place, partition.now));
+  if (Sane(partition.inflation) > 0) {
+    absl::StrAppendFormat(&text, "; the last that went had %.3g", Sane(partition.inflation));
   }
-  size_t before = 0;
-  size_t all = 0;
-  for (const HeldModel& other : partition.models) {
-    if (!MayGo(other) || blobs.ObtainableFrom(other) == 0) continue;
-    ++all;
-    if (ByRank(other, *found)) ++before;
-  }
-  return absl::StrCat("would go as number ", before + 1, " of ", all, " models that may, after ",
-                      std::count_if(partition.plans.begin(), partition.plans.end(),
-                                    [](const OwnPlan& plan) { return MayGo(plan); }),
-                      " plans: ", Figures(*found, partition.now));
+  return text;
 }
 
 }  // namespace modeld::policy

@@ -46,8 +46,8 @@ std::optional<PlanChoice> BestPlan(std::span<const PlanCandidate> candidates, co
   const auto rank = [&](const PlanChoice& choice) {
     const PlanCandidate& candidate = candidates[choice.index];
     return std::tuple(choice.verdict, -static_cast<int64_t>(SetOf(candidate.traits.instruction_sets).size()),
-                      Distance(candidate.traits.threads, here.threads),
-                      absl::InfiniteFuture() - candidate.created, choice.index);
+                      Distance(candidate.traits.threads, here.threads), absl::UnixEpoch() - candidate.created,
+                      choice.index);
   };
   for (size_t i = 0; i < candidates.size(); ++i) {
     if (candidates[i].distrusted) continue;

@@ -59,8 +59,7 @@ Admission Admit(const SpaceBounds& bounds, const SpaceFigures& figures, uint64_t
   // Bytes that are promised cannot be evicted: even an emptied partition keeps its promises.
   const uint64_t quota_most = SaturatingSubtract(bounds.quota_bytes, figures.partition_reserved_bytes);
   if (need > quota_most) return Refuse(Bound::kQuota, need, quota_left, "the partition's quota");
-  const uint64_t evict =
-      need > quota_left ? SaturatingSubtract(SaturatingAdd(own, need), bounds.quota_bytes) : 0;
+  const uint64_t evict = SaturatingSubtract(figures.partition_bytes, quota_most - need);
 
   const uint64_t all = SaturatingAdd(figures.used_bytes, figures.reserved_bytes);
   const uint64_t limit_left = SaturatingSubtract(bounds.limit_bytes, all);

@@ -100,7 +100,9 @@ SizeClass SizeClassOf(uint64_t bytes) {
 
 CostClass CostClassOf(uint64_t bytes, absl::Duration compile_time) {
   constexpr std::array<double, 3> kSeconds = {10, 120, 600};
-  return static_cast<CostClass>(ClassOf(RegainCost(bytes, compile_time), kSeconds));
+  const double seconds = static_cast<double>(bytes) / kNetworkBytesPerSecond +
+                         std::max(0.0, absl::ToDoubleSeconds(compile_time));
+  return static_cast<CostClass>(ClassOf(seconds, kSeconds));
 }
 
 absl::string_view AgeClassName(AgeClass age) {

@@ -18,7 +18,7 @@ namespace modeld::policy {
 enum class AgeClass { kDay, kWeek, kMonth, kQuarter, kOlder };
 // Up to 64 MiB, 512 MiB, 4 GiB, or more.
 enum class SizeClass { kSmall, kMedium, kLarge, kHuge };
-// To get it back by RegainCost: up to 10 s, 2 minutes, 10 minutes, or more.
+// To fetch and compile it again: up to 10 s, 2 minutes, 10 minutes, or more.
 enum class CostClass { kCheap, kModerate, kDear, kVeryDear };
 
 // A negative age (the clock was set back) is a day's. Pure.

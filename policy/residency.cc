@@ -128,16 +128,4 @@ ResidencyBounds UnderPressure(const ResidencyBounds& bounds, uint64_t resident_b
   return tight;
 }
 
-absl::StatusOr<absl::Duration> ParseKeepAlive(absl::string_view text) {
-  absl::Duration keep_alive;
-  int64_t seconds = 0;
-  if (absl::SimpleAtoi(text, &seconds)) {
-    keep_alive = absl::Seconds(seconds);
-  } else if (!absl::ParseDuration(text, &keep_alive)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("keep-alive \"", text, "\": expected a duration like 5m or 1h30m, or seconds"));
-  }
-  return keep_alive < absl::ZeroDuration() ? absl::InfiniteDuration() : keep_alive;
-}
-
 }  // namespace modeld::policy

@@ -69,10 +69,6 @@ inline constexpr double kCriticalFullAvg10 = 10;
 ResidencyBounds UnderPressure(const ResidencyBounds& bounds, uint64_t resident_bytes,
                               const MemoryPressure& pressure);
 
-// Ollama's grammar of a keep-alive: a Go duration ("5m", "1h30m"), or a bare number of seconds; negative:
-// InfiniteDuration; "0": zero. INVALID_ARGUMENT for anything else.
-absl::StatusOr<absl::Duration> ParseKeepAlive(absl::string_view text);
-
 }  // namespace modeld::policy
 
 #endif  // MODELD_POLICY_RESIDENCY_H_

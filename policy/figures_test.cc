@@ -1,0 +1,42 @@
+#include "policy/figures.h"
+
+#include <limits>
+
+#include "catch2/catch.hpp"
+
+namespace modeld::policy {
+namespace {
+
+constexpr uint64_t kMax = std::numeric_limits<uint64_t>::max();
+
+TEST_CASE("Sizes read well at every magnitude") {
+  REQUIRE(BytesText(0) == "0 B");
+  REQUIRE(BytesText(1023) == "1023 B");
+  REQUIRE(BytesText(1024) == "1.0 KiB");
+  REQUIRE(BytesText(1536) == "1.5 KiB");
+  REQUIRE(BytesText((1 << 20) - 1) == "1.0 MiB");
+  REQUIRE(BytesText(uint64_t{8} << 30) == "8.0 GiB");
+  REQUIRE(BytesText(kMax) == "16.0 EiB");
+}
+
+TEST_CASE("Ages read well at every magnitude") {
+  REQUIRE(AgeText(-absl::Hours(5)) == "now");
+  REQUIRE(AgeText(absl::Milliseconds(999)) == "now");
+  REQUIRE(AgeText(absl::Seconds(1)) == "1 second");
+  REQUIRE(AgeText(absl::Seconds(119)) == "1 minute");
+  REQUIRE(AgeText(absl::Hours(47)) == "1 day");
+  REQUIRE(AgeText(absl::Hours(24 * 400)) == "400 days");
+  REQUIRE(AgeText(absl::InfiniteDuration()) == "never");
+}
+
+TEST_CASE("Sums stop at the ends") {
+  static_assert(SaturatingAdd(kMax, 1) == kMax);
+  static_assert(SaturatingAdd(kMax - 1, 1) == kMax);
+  static_assert(SaturatingAdd(2, 3) == 5);
+  static_assert(SaturatingSubtract(2, 3) == 0);
+  static_assert(SaturatingSubtract(kMax, 1) == kMax - 1);
+  REQUIRE(SaturatingAdd(kMax, kMax) == kMax);
+}
+
+}  // namespace
+}  // namespace modeld::policy
