@@ -24,17 +24,23 @@ PATIENCE_S = 120
 
 
 class Daemon:
-    """One scratch folder and the daemon that runs in it. Stop it with stop() or kill()."""
+    """One scratch folder and the daemon that runs in it. Stop it with stop() or kill().
 
-    def __init__(self, flags=(), cache_dir=None):
+    With `configured`, a configuration file tells it its cache's folder, which `modelctl cache move` may then change; else a flag.
+    """
+
+    def __init__(self, flags=(), cache_dir=None, configured=False):
         self.folder = tempfile.mkdtemp(prefix="modeld", dir="/tmp")  # socket paths must be short
         self.cache = cache_dir or f"{self.folder}/cache"
-        self.flags = list(flags)
+        self.config = f"{self.folder}/config.toml"
+        with open(self.config, "w", encoding="utf-8") as file:
+            file.write(f'# a comment\n[paths]\ncache_dir = "{self.cache}"\n' if configured else "")
+        self.flags = ["--config", self.config, *([] if configured else ["--cache-dir", self.cache]), *flags]
         self.process = None
 
     def start(self):
         self.process = subprocess.Popen(
-            [MODELD, "--cache-dir", self.cache, "--state-dir", f"{self.folder}/state", "--runtime-dir",
+            [MODELD, "--state-dir", f"{self.folder}/state", "--runtime-dir",
              f"{self.folder}/run", "--admins", MODELCTL] + self.flags)
         deadline = time.monotonic() + PATIENCE_S
         while self.modelctl("status", check=False).returncode != 0:

@@ -11,7 +11,7 @@ from onnx_writer import write_matmul, write_npy  # noqa: E402
 
 DIGITS = runfile("tools/digits/model.onnx")
 SAMPLE = runfile("tools/digits/samples/digit7.png")
-OK, FAILURE, USAGE, NOT_FOUND, UNREACHABLE, VERIFICATION = 0, 1, 2, 3, 4, 6
+OK, USAGE, NOT_FOUND, UNREACHABLE, VERIFICATION = 0, 2, 3, 4, 6
 
 
 def exit_code(daemon, *args):
@@ -31,9 +31,13 @@ def test_exit_codes_tell_scripts_what_happened():
         assert exit_code(daemon, "show", "absent") == NOT_FOUND
         assert exit_code(daemon, "rm", "-y", "absent") == NOT_FOUND
         assert exit_code(daemon, "stop", "0" * 64) == NOT_FOUND
-        assert exit_code(daemon, "--partition", "web:null|null", "ls") == FAILURE
-        for verb in ["status", "import", "export", "ls", "show", "rm", "run", "ps", "stop", "verify", "config", "partition",
-                     "version", "completion"]:
+        for verb in ["ls", "import"]:
+            wrong = daemon.modelctl("--partition", "web:null|null", verb, *([DIGITS] if verb == "import" else []), check=False)
+            assert wrong.returncode == USAGE, wrong
+        assert exit_code(daemon, "--host", "tcp://localhost:1", "ls") == USAGE
+        assert exit_code(daemon, "stop", "--all") == OK
+        for verb in ["status", "info", "doctor", "import", "export", "ls", "show", "rm", "run", "ps", "top", "stop", "verify",
+                     "cache", "share", "unshare", "shares", "why", "metrics", "config", "partition", "version", "completion"]:
             assert "Usage" in daemon.modelctl(verb, "--help").stdout
         daemon.stop()
 

@@ -93,6 +93,8 @@ ExitCode RunCommandLine(const std::vector<std::string>& arguments, Environment& 
   environment.out() << std::flush;
   if (absl::IsCancelled(status)) {
     environment.err() << "modelctl: interrupted\n";
+  } else if (absl::IsUnimplemented(status) && status.message().empty()) {
+    environment.err() << "modelctl: the running daemon is older than this modelctl; restart it\n";
   } else if (!status.ok()) {
     environment.err() << "modelctl: " << status.message() << "\n";
   }

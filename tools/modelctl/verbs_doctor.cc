@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "base/status.h"
 #include "base/version.h"
 #include "tools/modelctl/checks.h"
@@ -110,10 +111,10 @@ absl::Status Diagnose(Environment& environment) {
   } else {
     for (const Finding& finding : findings) {
       if (environment.options().quiet && finding.severity() == Finding::OK) continue;
-      std::string name = SeverityName(finding.severity());
-      name.resize(9, ' ');
-      PrintLine(environment, absl::StrCat(name, finding.area()), finding.text());
-      if (!finding.remedy().empty()) PrintLine(environment, "", absl::StrCat("-> ", finding.remedy()));
+      environment.out() << absl::StrFormat("%-8s %-14s %s\n", SeverityName(finding.severity()),
+                                           Printable(finding.area()), Printable(finding.text()));
+      if (finding.remedy().empty()) continue;
+      environment.out() << std::string(24, ' ') << "-> " << Printable(finding.remedy()) << "\n";
     }
   }
   if (bad == 0) {
