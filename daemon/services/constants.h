@@ -5,12 +5,15 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "daemon/cache/space_keeper.h"
 #include "daemon/services/call_context.h"
 #include "daemon/services/limits.h"
+#include "storage/integrity.h"
 #include "storage/model_store.h"
 
 namespace modeld {
@@ -19,7 +22,8 @@ namespace modeld {
 // arguments must outlive it.
 class Constants {
  public:
-  Constants(storage::ModelStore& store, const ServiceLimits& limits) : store_(store), limits_(limits) {}
+  Constants(storage::ModelStore& store, SpaceKeeper& space, const ServiceLimits& limits)
+      : store_(store), space_(space), limits_(limits) {}
 
   // A piece of an upload; `data` is valid until the next one is asked for.
   struct Chunk {
@@ -30,14 +34,26 @@ class Constants {
   using NextChunk = std::function<std::optional<Chunk>()>;
 
   // Returns how much is safely kept. Ends early, and well, when the constant is complete: then the rest of
-  // what the client sends is not looked at.
-  absl::StatusOr<uint64_t> Upload(Call& call, const storage::BlobRef& blob, const NextChunk& next);
+  // what the client sends is not looked at. `digests`: of the constant's digest chunks, or none.
+  absl::StatusOr<storage::UploadState> Upload(Call& call, const storage::BlobRef& blob,
+                                              std::span<const Digest> digests, const NextChunk& next);
 
+  // The same into the session's memory, for an uncacheable graph: nothing touches the disk. A stream that
+  // begins at offset 0 begins anew.
+  absl::StatusOr<uint64_t> UploadToMemory(Call& call, const storage::BlobRef& blob, const NextChunk& next);
+
+  absl::StatusOr<storage::UploadState> Query(Call& call, const storage::BlobRef& blob);
+
+  // Of several uploads together.
   struct Progress {
     uint64_t committed_bytes = 0;
-    bool complete = false;
+    uint64_t total_bytes = 0;
+    double fraction = 0;
   };
-  absl::StatusOr<Progress> Query(Call& call, const storage::BlobRef& blob);
+  // Reports at once, whenever more is kept, and a last time when all is; returns then, or when `send` returns
+  // false (CANCELLED). What it reports never falls, also when a wrong chunk is dropped.
+  absl::Status Watch(Call& call, std::vector<storage::BlobRef> blobs,
+                     const std::function<bool(const Progress&)>& send);
 
   struct Range {
     storage::BlobRef blob;
@@ -47,10 +63,13 @@ class Constants {
   absl::Status Import(Call& call, uint64_t memory_id, const std::vector<Range>& ranges, bool last);
 
  private:
-  absl::StatusOr<bool> IsComplete(Call& call, const storage::BlobRef& blob, storage::Lease& lease);
   absl::Status ImportAll(Call& call, uint64_t memory_id, const std::vector<Range>& ranges);
+  // One constant from memory: a large one piece by piece, so that what came is kept and its progress shows.
+  absl::Status ImportOne(Call& call, const storage::BlobRef& blob, const Region& bytes,
+                         storage::Lease& lease);
 
   storage::ModelStore& store_;
+  SpaceKeeper& space_;
   const ServiceLimits& limits_;
 };
 

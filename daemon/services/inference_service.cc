@@ -36,13 +36,68 @@ absl::StatusOr<std::vector<Constants::Range>> ParseRanges(const v1::ImportConsta
   return ranges;
 }
 
+absl::StatusOr<std::vector<storage::BlobRef>> ParseBlobs(const v1::WatchUploadsRequest& request,
+                                                         const GraphLimits& limits) {
+  if (request.blobs().empty()) return BadField("blobs", "is empty");
+  if (request.blobs_size() > static_cast<int64_t>(limits.max_operands)) {
+    return BadField("blobs",
+                    absl::StrCat("has ", request.blobs_size(), " elements, at most ", limits.max_operands));
+  }
+  std::vector<storage::BlobRef> blobs;
+  for (int i = 0; i < request.blobs_size(); ++i) {
+    MODELD_ASSIGN_OR_RETURN(const storage::BlobRef blob,
+                            ParseBlob(request.blobs(i), limits, absl::StrCat("blobs[", i, "]")));
+    blobs.push_back(blob);
+  }
+  return blobs;
+}
+
+// None when the message holds none. INVALID_ARGUMENT: they are not those of the constant's digest chunks.
+absl::StatusOr<std::vector<Digest>> ParseChunkDigests(const v1::UploadConstantRequest& request,
+                                                      const storage::BlobRef& blob, uint64_t chunk_bytes) {
+  std::vector<Digest> digests;
+  if (!request.has_chunks()) return digests;
+  const v1::ChunkDigests& chunks = request.chunks();
+  if (chunks.chunk_bytes() != chunk_bytes) {
+    return BadField("chunks.chunk_bytes",
+                    absl::StrCat("is ", chunks.chunk_bytes(), ", must be ", chunk_bytes));
+  }
+  const uint64_t expected = blob.size_bytes / chunk_bytes + (blob.size_bytes % chunk_bytes != 0 ? 1 : 0);
+  if (static_cast<uint64_t>(chunks.sha256_size()) != expected) {
+    return BadField("chunks.sha256", absl::StrCat("has ", chunks.sha256_size(), " digests, a constant of ",
+                                                  blob.size_bytes, " bytes has ", expected, " chunks"));
+  }
+  for (const std::string& bytes : chunks.sha256()) {
+    const absl::StatusOr<Digest> digest = Digest::FromBytes(bytes);
+    if (!digest.ok()) return BadField("chunks.sha256", "holds something other than digests of 32 bytes");
+    digests.push_back(*digest);
+  }
+  return digests;
+}
+
+std::vector<storage::ByteRange> RestOf(const storage::BlobRef& blob, uint64_t committed) {
+  if (committed >= blob.size_bytes) return {};
+  return {{committed, blob.size_bytes}};
+}
+
+template <typename Response>
+void AddMissing(const storage::UploadState& state, Response& response) {
+  response.set_committed_bytes(state.committed_bytes);
+  for (const storage::ByteRange& range : state.missing) {
+    auto& missing = *response.add_missing();
+    missing.set_begin_bytes(range.begin_bytes);
+    missing.set_end_bytes(range.end_bytes);
+  }
+}
+
 }  // namespace
 
 grpc::Status InferenceService::Build(grpc::ServerContext* context, const v1::BuildRequest* request,
                                      v1::BuildResponse* response) {
   return Serve(gate_, kClient, *context, "InferenceService/Build", [&](Call& call) -> absl::Status {
     MODELD_ASSIGN_OR_RETURN(Graph graph, DecodeGraph(request->graph(), limits_.graph));
-    MODELD_ASSIGN_OR_RETURN(const auto built, maker_.Build(call, request->context_id(), std::move(graph)));
+    MODELD_ASSIGN_OR_RETURN(const auto built, maker_.Build(call, request->context_id(), std::move(graph),
+                                                           request->uncacheable()));
     if (built.graph != nullptr) *response->mutable_graph() = ToMessage(*built.graph);
     for (const storage::BlobRef& ref : built.missing) *response->add_missing() = ToMessage(ref);
     return absl::OkStatus();
@@ -61,8 +116,15 @@ grpc::Status InferenceService::UploadConstant(grpc::ServerContext* context,
       if (!std::exchange(first, false) && !reader->Read(&message)) return std::nullopt;
       return Constants::Chunk{message.offset_bytes(), message.data()};
     };
-    MODELD_ASSIGN_OR_RETURN(const uint64_t committed, constants_.Upload(call, blob, next));
-    response->set_committed_bytes(committed);
+    if (message.uncacheable()) {
+      MODELD_ASSIGN_OR_RETURN(const uint64_t committed, constants_.UploadToMemory(call, blob, next));
+      AddMissing({committed, false, RestOf(blob, committed)}, *response);
+      return absl::OkStatus();
+    }
+    MODELD_ASSIGN_OR_RETURN(const std::vector<Digest> digests,
+                            ParseChunkDigests(message, blob, limits_.digest_chunk_bytes));
+    MODELD_ASSIGN_OR_RETURN(const storage::UploadState state, constants_.Upload(call, blob, digests, next));
+    AddMissing(state, *response);
     return absl::OkStatus();
   });
 }
@@ -72,10 +134,25 @@ grpc::Status InferenceService::QueryUpload(grpc::ServerContext* context,
                                            v1::QueryUploadResponse* response) {
   return Serve(gate_, kClient, *context, "InferenceService/QueryUpload", [&](Call& call) -> absl::Status {
     MODELD_ASSIGN_OR_RETURN(const storage::BlobRef blob, ParseBlob(request->blob(), limits_.graph, "blob"));
-    MODELD_ASSIGN_OR_RETURN(const Constants::Progress progress, constants_.Query(call, blob));
-    response->set_committed_bytes(progress.committed_bytes);
-    response->set_complete(progress.complete);
+    MODELD_ASSIGN_OR_RETURN(const storage::UploadState state, constants_.Query(call, blob));
+    AddMissing(state, *response);
+    response->set_complete(state.complete);
     return absl::OkStatus();
+  });
+}
+
+grpc::Status InferenceService::WatchUploads(grpc::ServerContext* context,
+                                            const v1::WatchUploadsRequest* request,
+                                            grpc::ServerWriter<v1::UploadProgress>* writer) {
+  return Serve(gate_, kClient, *context, "InferenceService/WatchUploads", [&](Call& call) -> absl::Status {
+    MODELD_ASSIGN_OR_RETURN(std::vector<storage::BlobRef> blobs, ParseBlobs(*request, limits_.graph));
+    return constants_.Watch(call, std::move(blobs), [&](const Constants::Progress& progress) {
+      v1::UploadProgress message;
+      message.set_committed_bytes(progress.committed_bytes);
+      message.set_total_bytes(progress.total_bytes);
+      message.set_fraction(progress.fraction);
+      return writer->Write(message);
+    });
   });
 }
 

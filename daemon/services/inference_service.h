@@ -23,6 +23,8 @@ class InferenceService final : public v1::InferenceService::Service {
                               v1::UploadConstantResponse*) override;
   grpc::Status QueryUpload(grpc::ServerContext*, const v1::QueryUploadRequest*,
                            v1::QueryUploadResponse*) override;
+  grpc::Status WatchUploads(grpc::ServerContext*, const v1::WatchUploadsRequest*,
+                            grpc::ServerWriter<v1::UploadProgress>*) override;
   grpc::Status ImportConstants(grpc::ServerContext*, const v1::ImportConstantsRequest*,
                                v1::ImportConstantsResponse*) override;
   grpc::Status Dispatch(grpc::ServerContext*, const v1::DispatchRequest*, v1::DispatchResponse*) override;
