@@ -139,9 +139,10 @@ grpc::Status AdminService::GetConfig(grpc::ServerContext* context, const v1::Get
 grpc::Status AdminService::Verify(grpc::ServerContext* context, const v1::VerifyRequest* request,
                                   grpc::ServerWriter<v1::VerifyResponse>* writer) {
   return Serve(gate_, kAdmin, *context, "AdminService/Verify", [&](Call& call) -> absl::Status {
-    return admin_.Verify(request->rehash(), [&](const v1::VerifyResponse& message) {
-      return !call.cancellation().Poll() && writer->Write(message);
-    });
+    return admin_.Verify({.rehash = request->rehash(), .repair = request->repair()},
+                         [&](const v1::VerifyResponse& message) {
+                           return !call.cancellation().Poll() && writer->Write(message);
+                         });
   });
 }
 

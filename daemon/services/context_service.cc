@@ -36,6 +36,7 @@ void FillCapabilities(const ServiceLimits& limits, const DaemonInfo& info, v1::C
   out.set_version(info.version);
   out.set_max_message_bytes(limits.max_message_bytes);
   out.set_max_chunk_bytes(limits.max_chunk_bytes);
+  out.set_digest_chunk_bytes(limits.digest_chunk_bytes);
   out.set_max_tensor_bytes(limits.graph.max_tensor_bytes);
   out.set_max_constant_bytes(limits.graph.max_constant_bytes);
   out.set_max_rank(limits.graph.max_rank);
