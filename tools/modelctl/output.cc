@@ -36,6 +36,10 @@ std::string HumanBytes(uint64_t bytes) {
   return absl::StrFormat("%.1f %s", value, kUnits[unit]);
 }
 
+std::string HumanBound(uint64_t bytes) {
+  return bytes > uint64_t{1} << 62 ? "none" : HumanBytes(bytes);
+}
+
 std::string Counted(uint64_t count, absl::string_view thing) {
   return absl::StrCat(count, " ", thing, count == 1 ? "" : "s");
 }

@@ -21,6 +21,8 @@ void PrintJson(Environment& environment, const Json& object);
 
 // "17 B", "1.5 MiB".
 std::string HumanBytes(uint64_t bytes);
+// As HumanBytes; "none" for a bound that nothing reaches.
+std::string HumanBound(uint64_t bytes);
 // "1 model", "2 models".
 std::string Counted(uint64_t count, absl::string_view thing);
 // "40s", "12m", "3h", "90d": a time span in its largest unit, rounded down.

@@ -183,5 +183,16 @@ TEST_CASE("Labels are lines", "[files]") {
   CHECK(*ReadLabels(path) == std::vector<std::string>{"zero", "one", "", "three"});
 }
 
+TEST_CASE("Counts, spans and bounds are said as people say them", "[output]") {
+  CHECK(Counted(0, "model") == "0 models");
+  CHECK(Counted(1, "partition") == "1 partition");
+  CHECK(HumanSpan(absl::Seconds(90)) == "90s");
+  CHECK(HumanSpan(absl::Minutes(5)) == "5m");
+  CHECK(HumanSpan(absl::Hours(26)) == "26h");
+  CHECK(HumanSpan(absl::Hours(24 * 90)) == "90d");
+  CHECK(HumanBound(uint64_t{5} << 30) == "5.0 GiB");
+  CHECK(HumanBound(UINT64_MAX) == "none");
+}
+
 }  // namespace
 }  // namespace modeld::tools

@@ -88,7 +88,7 @@ absl::Status ShowUsage(Environment& environment) {
   for (const auto& partition : usage.partitions()) {
     partitions.Add({absl::StrCat(partition.models()), HumanBytes(partition.logical_bytes()),
                     HumanBytes(partition.exclusive_bytes()), HumanBytes(partition.physical_bytes()),
-                    HumanBytes(partition.staged_bytes()), HumanBytes(partition.quota_bytes()),
+                    HumanBytes(partition.staged_bytes()), HumanBound(partition.quota_bytes()),
                     partition.name()});
   }
   partitions.Print(environment);
@@ -102,7 +102,7 @@ absl::Status ShowUsage(Environment& environment) {
       {"quarantined", HumanBytes(usage.quarantine_bytes())},
       {"together",
        absl::StrCat(HumanBytes(usage.physical_bytes()), " in files, ", HumanBytes(usage.disk_bytes()),
-                    " on the disk as du counts; limit ", HumanBytes(usage.limit_bytes()))},
+                    " on the disk as du counts; limit ", HumanBound(usage.limit_bytes()))},
       {"reserved", HumanBytes(usage.reserved_bytes())},
       {"free", absl::StrCat(HumanBytes(usage.free_bytes()), ", of which ", HumanBytes(usage.min_free_bytes()),
                             " stay free")},

@@ -31,7 +31,7 @@ Json BoundsJson(const Partition& partition) {
 // "20.0 GiB (own), at most 3 models, 90d".
 std::string BoundsText(const Partition& partition) {
   const v1::PartitionLimits& limits = partition.limits();
-  std::vector<std::string> parts = {HumanBytes(partition.quota_bytes())};
+  std::vector<std::string> parts = {HumanBound(partition.quota_bytes())};
   if (limits.has_quota_bytes()) absl::StrAppend(&parts[0], " (set)");
   if (limits.has_keep_at_most()) {
     parts.push_back(absl::StrCat("at most ", Counted(limits.keep_at_most(), "model")));
