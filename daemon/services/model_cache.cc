@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
 #include "daemon/services/errors.h"
-#include "engine/graph/canonical.h"
 #include "policy/partition.h"
 #include "storage/ledger.h"
 #include "storage/space.h"
@@ -21,18 +19,6 @@ absl::Status ModelCache::CheckKey(const std::string& key) const {
 
 absl::Status ModelCache::CheckStorable(Call& call, const LoadedGraph& graph) {
   if (graph.uncacheable) return Uncacheable(graph.id);
-  // A cache that takes what no output needs would be a store for anything.
-  MODELD_ASSIGN_OR_RETURN(const Graph whole, DecodeCanonical(graph.manifest, limits_.graph));
-  absl::flat_hash_set<Digest> needed;
-  for (const Operand& operand : WithoutUnreachable(whole, /*keep_inputs=*/true).operands) {
-    if (operand.kind == OperandKind::kConstant) needed.insert(operand.digest);
-  }
-  for (const storage::BlobRef& constant : graph.constants) {
-    if (!needed.contains(constant.digest)) {
-      return BadField(absl::StrCat("constant ", constant.digest.ToHex()),
-                      "no output of the graph depends on it, and only models are stored");
-    }
-  }
   // An admin brings back what it exported.
   const bool bounded = call.objects().session().identity().role != Role::kAdmin;
   return bounded && !budgets_.TakeStore(call.partition()) ? StoresTooOften() : absl::OkStatus();

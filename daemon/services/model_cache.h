@@ -65,7 +65,8 @@ class ModelCache {
   absl::Status CheckKey(const std::string& key) const;
   // The partitions that a clearing is about.
   absl::StatusOr<std::vector<std::string>> ToClear(Call& call, const Clearing& clearing) const;
-  // Whether a graph is a model and nothing else, and its partition may store one more now.
+  // Whether the graph may be kept, and its partition may store one more now. That it is a model and nothing
+  // else was checked when it was built.
   absl::Status CheckStorable(Call& call, const LoadedGraph& graph);
 
   storage::ModelStore& store_;

@@ -2,7 +2,6 @@
 #include <catch2/catch.hpp>
 
 #include "absl/strings/match.h"
-#include "engine/graph/canonical.h"
 #include "tests/privacy/observer.h"
 
 namespace modeld {
@@ -25,26 +24,25 @@ grpc::Status SaveOf(const TestClient& client, uint64_t graph_id) {
   return client.cache->Save(&call, request, &response);
 }
 
-TEST_CASE("a graph with a constant that no output needs is built and not stored") {
+TEST_CASE("a graph with a constant that no output needs is no model: it is not even built") {
   TestFolder folder;
   TestDaemon daemon(folder.path());
   const TestClient client = daemon.App();
-  const uint64_t context = client.MakeContext();
-  const std::string stray = FloatBytes({9, 9, 9});
   TestGraph graph;
   const OperandId x = graph.Float("x", {3});
-  const OperandId unused = graph.Constant(DataType::kFloat32, {3}, stray);
+  const OperandId unused = graph.Constant(DataType::kFloat32, {3}, FloatBytes({9, 9, 9}));
+  std::string named = "constant";
   SECTION("used by an operation whose result goes nowhere") {
-    graph.Op("relu", {unused});
+    graph.Op("relu", {unused}, {}, "stray");
+    named = "stray";
   }
   SECTION("used by nothing") {}
   graph.Output("y", graph.Op("relu", {x}));
-  const uint64_t built = client.BuildWhole(context, graph.graph());
-  for (const grpc::Status& status : {StoreOf(client, built), SaveOf(client, built)}) {
-    CHECK(status.error_code() == grpc::StatusCode::INVALID_ARGUMENT);
-    CHECK(absl::StrContains(status.error_message(), Digest::Of(stray).ToHex()));
-  }
-  CHECK(daemon.store().ListModels().empty());
+  v1::BuildResponse response;
+  const grpc::Status status = client.Build(client.MakeContext(), graph.graph(), response);
+  CHECK(status.error_code() == grpc::StatusCode::INVALID_ARGUMENT);
+  CHECK(absl::StrContains(status.error_message(), named));
+  CHECK(response.missing_size() == 0);
 }
 
 TEST_CASE("a partition that stores too often is told so, others are not") {
