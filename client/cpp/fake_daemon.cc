@@ -230,6 +230,7 @@ struct FakeDaemon::State : v1::ContextService::Service,
   Status Build(ServerContext*, const v1::BuildRequest* request, v1::BuildResponse* response) override {
     if (Status status = Begin("Build"); !status.ok()) return status;
     absl::MutexLock lock(&mu);
+    if (request->uncacheable()) ++seen.calls["Build uncacheable"];
     std::set<std::string> asked;
     for (const auto& operand : request->graph().operands()) {
       if (!operand.has_constant()) continue;
@@ -258,6 +259,7 @@ struct FakeDaemon::State : v1::ContextService::Service,
       if (name.empty()) {
         name = request.blob().sha256();
         seen.stream_offsets.push_back(request.offset_bytes());
+        if (request.uncacheable()) ++seen.calls["UploadConstant uncacheable"];
       }
       seen.chunk_bytes.push_back(request.data().size());
       if (request.offset_bytes() != blobs[name].size()) return Status(StatusCode::INVALID_ARGUMENT, "offset");

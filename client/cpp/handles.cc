@@ -97,13 +97,14 @@ absl::StatusOr<std::shared_ptr<const GraphHandle>> BuildPrepared(
   constexpr int kRounds = 3;
   v1::BuildRequest request;
   request.set_context_id(context->id);
+  request.set_uncacheable(options.uncacheable);
   *request.mutable_graph() = EncodeGraph(graph);
   const uint64_t limit = context->caller.capabilities().max_message_bytes();
   if (limit != 0 && request.ByteSizeLong() > limit) {
     return absl::InvalidArgumentError(
         absl::StrCat("graph: ", request.ByteSizeLong(), " bytes as a message; expected at most ", limit));
   }
-  Uploader uploader(context->caller, graph, scope, options.progress);
+  Uploader uploader(context->caller, graph, scope, options.progress, options.uncacheable);
   for (int round = 0; round < kRounds; ++round) {
     MODELD_ASSIGN_OR_RETURN(v1::BuildResponse response, context->caller.Call(kBuild, request, scope));
     if (response.has_graph()) return NewGraphHandle(context, response.graph());

@@ -64,10 +64,13 @@ struct UploadProgress {
 // Of building a graph.
 struct BuildOptions {
   CallOptions call = {};
-  // Called whenever the daemon has kept more, from the thread that builds or one that the library starts for the
-  // call, never twice at once and never after Build has returned; not at all when the daemon lacks nothing. It
-  // must not block.
+  // Called whenever the daemon has kept more, from the thread that builds or one that the library starts for
+  // the call, never twice at once and never after Build has returned; not at all when the daemon lacks
+  // nothing. It must not block.
   std::function<void(const UploadProgress&)> progress = {};
+  // Nothing of the graph is ever written to disk: what is uploaded for it lives in the daemon's memory, for
+  // as long as this client's session, and it can be neither stored nor saved (FAILED_PRECONDITION).
+  bool uncacheable = false;
 };
 
 }  // namespace modeld::client

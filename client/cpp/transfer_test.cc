@@ -99,6 +99,24 @@ TEST_CASE("Large constants are handed over in several batches", "[upload]") {
   CHECK(progress.committed.size() == 4);
 }
 
+TEST_CASE("What must not be written down goes in chunks into memory, whole and unasked", "[upload]") {
+  Setup setup;
+  Progress progress;
+  BuildOptions options = progress.options();
+  options.uncacheable = true;
+  const uint32_t elements = 20 * kMiB / 4 + 1;
+  REQUIRE(setup->BuildGraph(SumWith({elements, 5}), options).status() == absl::OkStatus());
+  auto seen = setup.daemon.seen();
+  CHECK(seen.calls["UploadConstant uncacheable"] == 2);
+  CHECK(seen.calls["Build uncacheable"] == 2);
+  for (const char* never : {"OpenMemory", "ImportConstants", "QueryUpload", "WatchUploads"}) {
+    INFO(never);
+    CHECK(seen.calls[never] == 0);
+  }
+  CHECK(seen.stream_offsets == std::vector<uint64_t>{0, 0});
+  CHECK(progress.committed.back() == progress.total);
+}
+
 TEST_CASE("Where shared memory is barred, constants go in chunks", "[upload]") {
   const auto check = [](Setup& setup) {
     Progress progress;

@@ -50,8 +50,12 @@ absl::Status SettleMissing(uint64_t size, Response& response) {
 }  // namespace
 
 Uploader::Uploader(const Caller& caller, const modeld::Graph& graph, const CallScope& scope,
-                   const std::function<void(const UploadProgress&)>& progress)
-    : caller_(caller), scope_(scope), progress_(progress), shared_memory_(caller.shared_memory()) {
+                   const std::function<void(const UploadProgress&)>& progress, bool uncacheable)
+    : caller_(caller),
+      scope_(scope),
+      progress_(progress),
+      uncacheable_(uncacheable),
+      shared_memory_(caller.shared_memory()) {
   for (const modeld::Operand& operand : graph.operands) {
     if (operand.kind == OperandKind::kConstant && !operand.bytes.empty()) {
       constants_.emplace(operand.digest, operand.bytes);
@@ -81,6 +85,7 @@ absl::Status Uploader::Upload(const google::protobuf::RepeatedPtrField<v1::BlobR
     absl::MutexLock lock(&mu_);
     for (const Blob& blob : blobs) state_.total_bytes += blob.bytes.size();
   }
+  if (uncacheable_) return UploadToMemory(blobs);
   if (!progress_) return UploadAll(blobs);
   // The daemon tells what it has kept while the calls below are still sending.
   v1::WatchUploadsRequest request;
@@ -133,6 +138,21 @@ absl::Status Uploader::UploadAll(std::span<const Blob> blobs) {
       for (const Blob& blob : batch) MODELD_RETURN_IF_ERROR(SendChunks(blob, nullptr));
     }
     left = left.subspan(count);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Uploader::UploadToMemory(std::span<const Blob> blobs) {
+  for (const Blob& blob : blobs) {
+    const uint64_t size = blob.bytes.size();
+    google::protobuf::RepeatedPtrField<v1::ByteRange> whole;
+    if (size != 0) whole.Add()->set_end_bytes(size);
+    MODELD_ASSIGN_OR_RETURN(const auto sent, SendStream(blob, whole, size));
+    if (sent.committed_bytes() != size) {
+      return absl::InternalError("constant: the daemon took no more bytes and gave no reason");
+    }
+    done_bytes_ += size;
+    Report(done_bytes_);
   }
   return absl::OkStatus();
 }
@@ -241,7 +261,9 @@ absl::StatusOr<v1::UploadConstantResponse> Uploader::SendStream(
   auto stream = stub->UploadConstant(context.get(), &response);
   v1::UploadConstantRequest request;
   *request.mutable_blob() = blob.ref;
-  if (const v1::ChunkDigests* digests = DigestsOf(blob)) *request.mutable_chunks() = *digests;
+  request.set_uncacheable(uncacheable_);
+  const v1::ChunkDigests* digests = uncacheable_ ? nullptr : DigestsOf(blob);
+  if (digests != nullptr) *request.mutable_chunks() = *digests;
   // A constant without bytes, too, takes one message.
   bool taken = !missing.empty() || stream->Write(request);
   for (const v1::ByteRange& range : missing) {

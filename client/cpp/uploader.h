@@ -30,10 +30,11 @@ class Uploader {
   // further call takes twice as many, as the daemon reads anew what it has.
   static constexpr uint64_t kStreamBytes = uint64_t{16} << 20;
 
-  // All must outlive this. `progress` may be empty; it is called from the thread that calls Upload(), and, in
-  // between, from one that this starts; never twice at once.
+  // All must outlive this. `uncacheable`: into the daemon's memory, in chunks alone. `progress` may be empty;
+  // it is called from the thread that calls Upload(), and, in between, from one that this starts; never twice
+  // at once.
   Uploader(const Caller& caller, const modeld::Graph& graph, const CallScope& scope,
-           const std::function<void(const UploadProgress&)>& progress);
+           const std::function<void(const UploadProgress&)>& progress, bool uncacheable);
 
   // Uploads these. FAILED_PRECONDITION: one of them is not a constant whose bytes the graph holds. Else the
   // daemon's errors, see InferenceService; what was committed stays, and a later call goes on from there.
@@ -48,6 +49,8 @@ class Uploader {
       const google::protobuf::RepeatedPtrField<v1::BlobRef>& missing) const;
   absl::Status SendBatch(std::span<const Blob> batch);
   absl::Status UploadAll(std::span<const Blob> blobs);
+  // Sends all of each from its start.
+  absl::Status UploadToMemory(std::span<const Blob> blobs);
   // What the daemon has of a constant.
   absl::StatusOr<v1::QueryUploadResponse> Query(const Blob& blob) const;
   // Sends what `known` says is missing; begins with asking when it is null.
@@ -63,6 +66,7 @@ class Uploader {
   const Caller& caller_;
   const CallScope& scope_;
   const std::function<void(const UploadProgress&)>& progress_;
+  const bool uncacheable_;
   // Of the graph's constants.
   absl::flat_hash_map<Digest, Region> constants_;
   // Of the constant that goes in chunks at the moment.
