@@ -225,7 +225,9 @@ void CheckStore(const std::string& host) {
   REQUIRE(client.ok());
   const ml::Admin admin(*client);
   std::vector<std::string> problems;
-  const absl::Status verified = admin.Verify(true, [&](const v1::VerifyResponse& report) {
+  v1::VerifyRequest request;
+  request.set_rehash(true);
+  const absl::Status verified = admin.Verify(request, [&](const v1::VerifyResponse& report) {
     if (!report.problem().empty()) problems.push_back(report.problem());
     return absl::OkStatus();
   });
