@@ -57,7 +57,7 @@ absl::StatusOr<Caller> Connector::Get(const std::string& partition) {
   }
   if (session_ == nullptr) {
     MODELD_ASSIGN_OR_RETURN(const std::string path, SocketPath(options_.host));
-    MODELD_ASSIGN_OR_RETURN(session_, Session::Open(path, options_.connect_timeout));
+    MODELD_ASSIGN_OR_RETURN(session_, Session::Open(path, options_.connect_timeout, partition));
   }
   return Caller(session_, partition, options_.default_deadline, options_.shared_memory);
 }

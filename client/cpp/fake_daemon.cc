@@ -158,8 +158,11 @@ struct FakeDaemon::State : v1::ContextService::Service,
   }
 
   // ContextService.
-  Status GetCapabilities(ServerContext*, const v1::GetCapabilitiesRequest*,
+  Status GetCapabilities(ServerContext* context, const v1::GetCapabilitiesRequest*,
                          v1::Capabilities* response) override {
+    if (options.broker && context->client_metadata().count("modeld-partition") == 0) {
+      return Status(StatusCode::INVALID_ARGUMENT, "modeld-partition: is missing");
+    }
     response->set_version("fake");
     response->set_max_message_bytes(options.max_message_bytes);
     response->set_max_chunk_bytes(options.max_chunk_bytes);

@@ -24,6 +24,8 @@ class FakeDaemon {
     // A folder of its own when empty; else one that outlives this (for restarts).
     std::string folder = {};
     bool memory_socket = true;
+    // Takes its client for a broker, which has to name a partition on each call.
+    bool broker = false;
     uint64_t max_message_bytes = 4 << 20;
     uint64_t max_chunk_bytes = 1 << 20;
   };

@@ -40,8 +40,8 @@ std::shared_ptr<grpc::Channel> NewChannel(int fd) {
 Session::Session(UniqueFd watched, std::shared_ptr<grpc::Channel> channel)
     : watched_(std::move(watched)), channel_(std::move(channel)) {}
 
-absl::StatusOr<std::shared_ptr<Session>> Session::Open(const std::string& socket_path,
-                                                       absl::Duration timeout) {
+absl::StatusOr<std::shared_ptr<Session>> Session::Open(const std::string& socket_path, absl::Duration timeout,
+                                                       const std::string& partition) {
   const absl::Time deadline = absl::Now() + timeout;
   MODELD_ASSIGN_OR_RETURN(UniqueFd fd, ConnectUnix(socket_path, timeout));
   UniqueFd watched(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 0));
@@ -49,10 +49,16 @@ absl::StatusOr<std::shared_ptr<Session>> Session::Open(const std::string& socket
     return absl::ResourceExhaustedError("modeld: no file descriptor left for its connection");
   std::shared_ptr<grpc::Channel> channel = NewChannel(fd.release());
   std::shared_ptr<Session> session(new Session(std::move(watched), std::move(channel)));
-  // A probe of its own, without partition: whether a partition is allowed, the call that needs it will tell.
-  Caller caller(session, "", absl::InfiniteDuration(), false);
-  MODELD_ASSIGN_OR_RETURN(session->capabilities_,
-                          caller.Call(kGetCapabilities, {}, CallScope{.deadline = deadline}));
+  // A probe of its own. Whether a partition is allowed, the call that needs it will tell; only a broker must
+  // name one on each call.
+  const auto probe = [&](const std::string& named) {
+    const Caller caller(session, named, absl::InfiniteDuration(), false);
+    return caller.Call(kGetCapabilities, {}, CallScope{.deadline = deadline});
+  };
+  absl::StatusOr<v1::Capabilities> capabilities = probe("");
+  if (absl::IsInvalidArgument(capabilities.status()) && !partition.empty()) capabilities = probe(partition);
+  MODELD_RETURN_IF_ERROR(capabilities.status());
+  session->capabilities_ = *std::move(capabilities);
   return session;
 }
 

@@ -36,9 +36,9 @@ class Session {
  public:
   // Connects to the socket at this path and asks for the capabilities. UNAVAILABLE: nobody answers within
   // `timeout`. INVALID_ARGUMENT: the path does not fit a socket address. PERMISSION_DENIED: another user
-  // listens there.
-  static absl::StatusOr<std::shared_ptr<Session>> Open(const std::string& socket_path,
-                                                       absl::Duration timeout);
+  // listens there. `partition` is named where the daemon wants one, as it does of a broker.
+  static absl::StatusOr<std::shared_ptr<Session>> Open(const std::string& socket_path, absl::Duration timeout,
+                                                       const std::string& partition);
   // Ends the connection, and so the daemon's session with all that it held.
   ~Session();
   Session(const Session&) = delete;

@@ -88,6 +88,17 @@ TEST_CASE("Capabilities come with the connection, once", "[session]") {
   CHECK(daemon.seen().calls["GetCapabilities"] == 1);
 }
 
+TEST_CASE("A broker connects in the name of a partition", "[session]") {
+  FakeDaemon::Options options;
+  options.broker = true;
+  const FakeDaemon daemon(options);
+  const auto client = Client::Connect({.host = daemon.host(), .partition = "web:s|https://o"});
+  REQUIRE(client.status() == absl::OkStatus());
+  CHECK(client->GetCapabilities()->version() == "fake");
+  CHECK(client->ForPartition("web:s|https://other").CreateContext().ok());
+  CHECK(Client::Connect({.host = daemon.host()}).status().code() == absl::StatusCode::kInvalidArgument);
+}
+
 TEST_CASE("A context carries its options, and calls their partition", "[session]") {
   const FakeDaemon daemon;
   const Client client = ConnectTo(daemon, {.partition = "app:a"});

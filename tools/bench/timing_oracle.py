@@ -68,7 +68,7 @@ def main():
     parser.add_argument("--folder", default="/tmp", help="where the daemon's folders are")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    flags = ["--admins", PROBE, "--stores-per-hour", "0", "--probe-budget", "1000000"]
+    flags = ["--brokers", PROBE, "--stores-per-hour", "0", "--probe-budget", "1000000"]
     with ScratchDaemon(flags, parent=options.folder) as daemon:
         daemon.start()
         result = subprocess.run([PROBE, "--host", daemon.host, "--trials", str(options.trials), "--bytes", str(options.bytes),
