@@ -259,12 +259,14 @@ absl::Status PlanStore::Write(const NewPlan& plan) {
 absl::Status PlanStore::Publish(const NewPlan& plan, uint64_t file_bytes, const Digest& file_digest,
                                 const std::string& staged) {
   DigestLocks::Guard guard(core_.digest_locks, plan.key);
+  {
+    // From its name to its record, and after a failure, the file is the collector's to judge.
+    absl::MutexLock lock(&core_.mu);
+    core_.plan_candidates.insert(plan.key);
+  }
   absl::Status placed = core_.plan_files.Place(plan.key, staged);
   absl::MutexLock lock(&core_.mu);
-  if (!placed.ok()) {
-    core_.plan_candidates.insert(plan.key);  // it may have got its name
-    return placed;
-  }
+  if (!placed.ok()) return placed;
   core_.plan_mappings.erase(plan.key);
   const PartitionId cause = Digest::Of(absl::string_view(plan.partition));
   auto old = core_.index.records().plans.find(plan.key);
@@ -274,8 +276,7 @@ absl::Status PlanStore::Publish(const NewPlan& plan, uint64_t file_bytes, const 
   absl::Status committed = core_.Commit(changes, Durability::kSynced);
   if (committed.ok()) {
     core_.plan_payments[{cause, plan.key}] = core_.clock.Now();
-  } else {
-    core_.plan_candidates.insert(plan.key);
+    core_.plan_candidates.erase(plan.key);
   }
   return committed;
 }
@@ -331,14 +332,13 @@ absl::Status PlanStore::AddUse(const Digest& key, const Partition& partition, co
   auto found = core_.index.records().plans.find(key);
   if (found == core_.index.records().plans.end()) return absl::OkStatus();
   record::PlanRecord plan = found->second;
-  const bool new_model = AddDigest(*plan.mutable_models(), model_id);
-  const bool new_cause = AddDigest(*plan.mutable_causes(), cause);
+  AddDigest(*plan.mutable_models(), model_id);
+  AddDigest(*plan.mutable_causes(), cause);
   plan.set_last_used_us(core_.NowMicros());
   plan.set_uses(plan.uses() + 1);
   Transaction changes;
   changes.plans[key] = plan;
-  MODELD_RETURN_IF_ERROR(
-      core_.Commit(changes, new_model || new_cause ? Durability::kSynced : Durability::kLazy));
+  MODELD_RETURN_IF_ERROR(core_.Commit(changes, Durability::kLazy));
   core_.plan_payments[{cause, key}] = core_.clock.Now();
   return absl::OkStatus();
 }

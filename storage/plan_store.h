@@ -105,8 +105,9 @@ class PlanStore {
   std::variant<OpenedPlan, PlanFault> Open(const Digest& key);
 
   // Notes a use by a partition for a model: the partition has paid (it compiled, or waited as long) and is a
-  // cause from now on, durably when it was none. OK, without effect, when the plan has gone. Errors as
-  // Write().
+  // cause from now on. Written lazily: how long a first use takes must not tell that another's plan was
+  // there, and what a power cut takes back is paid again. OK, without effect, when the plan has gone. Errors
+  // as Write().
   absl::Status AddUse(const Digest& key, const Partition& partition, const Digest& model_id);
 
   // Whether the partition paid for the plan already.
