@@ -98,10 +98,11 @@ void PointKey(StoreCore& core, const PartitionId& partition, const std::string& 
   changes.keys[{partition, key}] = record;
 }
 
-// RESOURCE_EXHAUSTED: the partition would have more models, or more keys, than one may have. Unset `model`: only
-// a key comes.
-absl::Status CheckCounts(const StoreCore& core, const PartitionId& partition, const std::optional<Digest>& model,
-                         const std::optional<std::string>& key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(core.mu) {
+// RESOURCE_EXHAUSTED: the partition would have more models, or more keys, than one may have. Unset `model`:
+// only a key comes.
+absl::Status CheckCounts(const StoreCore& core, const PartitionId& partition,
+                         const std::optional<Digest>& model, const std::optional<std::string>& key)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(core.mu) {
   const Index::Sums sums = core.index.SumsOf(partition);
   const auto& records = core.index.records();
   const auto full = [](absl::string_view things, uint64_t limit) {
@@ -223,7 +224,8 @@ absl::StatusOr<Digest> ModelStore::StoreModel(const Partition& partition, const 
   if (request.key) PointKey(*core_, id.first, *request.key, model_id, changes);
   if (!core_->index.records().holds.contains(id)) {
     core_->AddDecision(model_id, partition, "stored",
-                       absl::StrCat("stored with ", model.constants_size(), " constants",
+                       absl::StrCat("stored with ", model.constants_size(),
+                                    model.constants_size() == 1 ? " constant" : " constants",
                                     request.key ? " under a key" : ""),
                        changes);
   }
@@ -248,7 +250,8 @@ absl::StatusOr<Region> ModelStore::MapBlob(const Partition& partition, const Dig
   return MapSeen(partition, digest, lease, /*trust=*/false);
 }
 
-absl::StatusOr<Region> ModelStore::MapTrusted(const Partition& partition, const Digest& digest, Lease& lease) {
+absl::StatusOr<Region> ModelStore::MapTrusted(const Partition& partition, const Digest& digest,
+                                              Lease& lease) {
   return MapSeen(partition, digest, lease, /*trust=*/true);
 }
 
@@ -269,6 +272,11 @@ absl::StatusOr<Region> ModelStore::MapSeen(const Partition& partition, const Dig
     core_->Hold(lease, id, blob);
   }
   return core_->Map(blob, trust);
+}
+
+bool ModelStore::Holds(const Partition& partition, const Digest& model_id) const {
+  absl::MutexLock lock(&core_->mu);
+  return core_->index.records().holds.contains({Digest::Of(absl::string_view(partition)), model_id});
 }
 
 absl::StatusOr<bool> ModelStore::DeleteModel(const Partition& partition, const Digest& model_id) {

@@ -174,6 +174,9 @@ class ModelStore {
   // verified when they were stored. For a compiled plan's constants, on whose path no weight is read twice.
   absl::StatusOr<Region> MapTrusted(const Partition& partition, const Digest& digest, Lease& lease);
 
+  // Whether the partition holds the model, whole or not.
+  bool Holds(const Partition& partition, const Digest& model_id) const;
+
   // Forgets the partition's hold on a model with all keys that name it. Returns whether there was one. Bytes
   // that nothing needs any more go at the next Collect().
   absl::StatusOr<bool> DeleteModel(const Partition& partition, const Digest& model_id);

@@ -137,7 +137,9 @@ v1::ActivityResponse Activity::Observe(Counts& counts) const {
   if (counts.at != absl::InfinitePast()) message.set_runs_per_second(Rate(counts.runs, now.runs, over));
   message.set_running(parts_.runs.running());
   message.set_queued(parts_.runs.queued());
-  message.set_resident_bytes(SumLoaded(sessions).resident_bytes);
+  // Programs without a handle stay for a while, too.
+  message.set_resident_bytes(std::max(SumLoaded(sessions).resident_bytes, parts_.programs.totals().bytes));
+  message.set_memory_budget_bytes(parts_.memory_budget_bytes);
   message.set_rss_bytes(OwnResidentBytes());
   message.set_sessions(static_cast<uint32_t>(parts_.sessions.List().size()));
   const storage::StoreUsage usage = parts_.store.Usage();

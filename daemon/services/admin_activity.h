@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "daemon/metrics/metrics.h"
 #include "daemon/services/object_table.h"
+#include "daemon/services/program_cache.h"
 #include "daemon/services/scheduler.h"
 #include "daemon/session/session.h"
 #include "modeld/v1/admin.pb.h"
@@ -35,6 +36,9 @@ class Activity {
     ObjectTable& table;
     const SessionRegistry& sessions;
     const Scheduler& runs;
+    const ProgramCache& programs;
+    // What programs may take together; 0: no bound.
+    uint64_t memory_budget_bytes;
     Metrics& metrics;
     const Clock& clock;
   };

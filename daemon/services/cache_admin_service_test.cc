@@ -19,7 +19,7 @@ constexpr char kOther[] = "app:org.example.other";
 // A folder, a daemon and the user.
 struct Fixture {
   TestFolder folder;
-  TestDaemon daemon{folder.path()};
+  TestDaemon daemon{folder.path(), {}, {}, WithoutPlans};
   TestClient admin = daemon.Connect(Role::kAdmin, "modelctl");
 
   // Stores a model as an app that leaves afterwards, so that nothing of it is in use. Returns its id.

@@ -19,8 +19,9 @@ absl::Status ModelCache::CheckKey(const std::string& key) const {
 
 absl::Status ModelCache::CheckStorable(Call& call, const LoadedGraph& graph) {
   if (graph.uncacheable) return Uncacheable(graph.id);
-  // An admin brings back what it exported.
-  const bool bounded = call.objects().session().identity().role != Role::kAdmin;
+  // An admin brings back what it exported; storing again what is there adds nothing.
+  const bool bounded = call.objects().session().identity().role != Role::kAdmin &&
+                       !store_.Holds(call.partition(), graph.model_id);
   return bounded && !budgets_.TakeStore(call.partition()) ? StoresTooOften() : absl::OkStatus();
 }
 

@@ -54,7 +54,7 @@ void CheckSilent(const grpc::Status& status) {
 
 TEST_CASE("what has no room is refused before a byte moves; only an admin learns how much") {
   TestFolder folder;
-  TestDaemon daemon(folder.path());
+  TestDaemon daemon(folder.path(), {}, {}, WithoutPlans);
   const TestClient app = daemon.App();
   const TestClient admin = daemon.Connect(Role::kAdmin, "modelctl", kApp);
   SetQuota(daemon, kApp, 8);  // the constant has 12 bytes
@@ -74,7 +74,7 @@ TEST_CASE("what has no room is refused before a byte moves; only an admin learns
 
 TEST_CASE("a limit of the whole disk refuses with the very same words") {
   TestFolder folder;
-  TestDaemon daemon(folder.path());
+  TestDaemon daemon(folder.path(), {}, {}, WithoutPlans);
   const TestClient app = daemon.App();
   const uint64_t context = app.MakeContext();
   v1::BuildResponse response;
@@ -93,7 +93,7 @@ TEST_CASE("a limit of the whole disk refuses with the very same words") {
 
 TEST_CASE("a full partition gives up the model that is worth least and not loaded, within one session, too") {
   TestFolder folder;
-  TestDaemon daemon(folder.path());
+  TestDaemon daemon(folder.path(), {}, {}, WithoutPlans);
   const TestClient client = daemon.App();
   const uint64_t context = client.MakeContext();
   const uint64_t first = client.BuildWhole(context, AddGraph({1, 1, 1}));
@@ -131,7 +131,7 @@ TEST_CASE("a full partition gives up the model that is worth least and not loade
 
 TEST_CASE("what was promised to one session cannot be promised to another, until the first goes") {
   TestFolder folder;
-  TestDaemon daemon(folder.path());
+  TestDaemon daemon(folder.path(), {}, {}, WithoutPlans);
   const TestClient one = daemon.App();
   const TestClient two = daemon.App();
   SetQuota(daemon, kApp, 20);
@@ -148,7 +148,7 @@ TEST_CASE("what was promised to one session cannot be promised to another, until
 
 TEST_CASE("storing, fetching and loading count as uses; an admin's look does not") {
   TestFolder folder;
-  TestDaemon daemon(folder.path());
+  TestDaemon daemon(folder.path(), {}, {}, WithoutPlans);
   const TestClient client = daemon.App();
   const uint64_t context = client.MakeContext();
   const std::string id = client.Store(client.BuildWhole(context, AddGraph()));

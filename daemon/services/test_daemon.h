@@ -173,8 +173,14 @@ class TestFolder {
   std::string path_;
 };
 
-// A daemon's services. The devices are "reference", the default, and "gated". `adjust` may change what they are
-// built with.
+// For TestDaemon's `adjust`: no plan is written in the background, so that what the disk holds is what a test
+// stores.
+inline void WithoutPlans(ServicesOptions& services) {
+  services.plans.max_queued = 0;
+}
+
+// A daemon's services. The devices are "reference", the default, and "gated". `adjust` may change what they
+// are built with.
 class TestDaemon {
  public:
   explicit TestDaemon(const std::string& folder, const ServiceLimits& limits = {},

@@ -43,7 +43,7 @@ def main():
     large = max(1, arguments.models // LARGE_SHARE)
     small = arguments.models - large
     flags = ["--admins", MODELCTL, "--quota-bytes", "1TiB", "--limit-bytes", "1TiB", "--max-partition-models",
-             str(2 * arguments.models), "--stores-per-hour", "1000000", "--stores-burst", "1000000"]
+             str(2 * arguments.models), "--stores-per-hour", "1000000", "--store-burst", "1000000"]
     figures = {}
     with ScratchDaemon(flags, parent=arguments.folder) as daemon:
         daemon.start()
