@@ -59,8 +59,8 @@ class FakeFileSystem : public FileSystem {
   void FlipBit(absl::string_view path, uint64_t byte_offset);
   void CutTo(absl::string_view path, uint64_t size_bytes);
   void RemoveBehind(absl::string_view path);
-  // Whether reading the file's bytes from `first_byte` on answers EIO, as on a disk with a bad sector; follows the
-  // file when it is renamed. UINT64_MAX: no longer.
+  // Whether reading the file's bytes from `first_byte` on answers EIO, as on a disk with a bad sector;
+  // follows the file when it is renamed. UINT64_MAX: no longer.
   void SetUnreadable(absl::string_view path, uint64_t first_byte);
   // Everything beneath the folder is gone, as after `rm -rf`.
   void Wipe();

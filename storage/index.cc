@@ -218,7 +218,8 @@ std::vector<std::string> Index::Recount() const {
   fresh.Apply(all);
   std::vector<std::string> problems;
   const auto expect = [&](bool same, absl::string_view what) {
-    if (!same) problems.push_back(absl::StrCat("the accounting: ", what, " differ from what the records say"));
+    if (!same)
+      problems.push_back(absl::StrCat("the accounting: ", what, " differ from what the records say"));
   };
   expect(references_ == fresh.references_, "the models of blobs");
   expect(holders_ == fresh.holders_, "the holders of models");
@@ -263,7 +264,8 @@ bool Index::HoldsModelOf(const PartitionId& partition, const record::PlanRecord&
     if (!model.ok()) return false;
     const Owned hold(partition, *model);
     if (changes != nullptr) {
-      if (auto change = changes->holds.find(hold); change != changes->holds.end()) return change->second.has_value();
+      if (auto change = changes->holds.find(hold); change != changes->holds.end())
+        return change->second.has_value();
     }
     return records_.holds.contains(hold);
   });

@@ -107,11 +107,11 @@ class Index {
   Health HealthOfBlob(const Digest& blob) const;
 
   // Adds to `changes` what takes a partition's hold on a model away: the hold, its keys, and the model itself
-  // when nobody else holds it. A hold of kSharedPartition takes the share along. The partition is no cause any
-  // more of plans of which it then holds no model.
+  // when nobody else holds it. A hold of kSharedPartition takes the share along. The partition is no cause
+  // any more of plans of which it then holds no model.
   void DropHold(const Owned& hold, Transaction& changes) const;
-  // Adds to `changes` that the partition is no cause of a plan any more, and the plan's removal when it was the
-  // last one. Nothing when it is none.
+  // Adds to `changes` that the partition is no cause of a plan any more, and the plan's removal when it was
+  // the last one. Nothing when it is none.
   void DropCause(const Digest& plan, const PartitionId& partition, Transaction& changes) const;
   // Whether the partition holds one of a plan's models. `changes`, when given, count as done.
   bool HoldsModelOf(const PartitionId& partition, const record::PlanRecord& plan,

@@ -49,9 +49,9 @@ class Lease {
 };
 
 // One blob on its way in, owned by one partition. Destroying it keeps what has arrived: the next OpenUpload()
-// of that partition and blob goes on from there, also after a restart. A blob that the partition sees and that
-// was found damaged begins with those of its chunks that are right. Not thread-safe. Must be destroyed before
-// its lease and its store.
+// of that partition and blob goes on from there, also after a restart. A blob that the partition sees and
+// that was found damaged begins with those of its chunks that are right. Not thread-safe. Must be destroyed
+// before its lease and its store.
 class Upload {
  public:
   // Makes what has arrived durable (fsync), unless Commit() has succeeded.
@@ -62,18 +62,18 @@ class Upload {
   const BlobRef& ref() const;
   // How many bytes are here; they need not be the first ones.
   uint64_t committed_bytes() const;
-  // What is still to come, in order: the next Append() goes on at the beginning of the first range. Empty when
-  // all is here.
+  // What is still to come, in order: the next Append() goes on at the beginning of the first range. Empty
+  // when all is here.
   std::vector<ByteRange> missing() const;
 
   // Takes the next bytes; `offset` must be where missing() begins, and they must not reach past that range.
-  // Bytes sent before are never taken again: a client that does not know what arrived asks missing(). On error
-  // the upload goes on from missing(), which a failed sync or a wrong chunk may have put back. Every 16 MiB
-  // are made durable on the way. An upload of a blob that the partition has got meanwhile has all its bytes
-  // from the start. OUT_OF_RANGE: another offset, or more bytes than the range has. DATA_LOSS: these bytes
-  // fill a chunk and do not hash to its digest; the chunk is dropped and comes anew. RESOURCE_EXHAUSTED: the
-  // disk is full. FAILED_PRECONDITION: the cache folder is read-only, or the upload has ended. UNAVAILABLE:
-  // the disk failed.
+  // Bytes sent before are never taken again: a client that does not know what arrived asks missing(). On
+  // error the upload goes on from missing(), which a failed sync or a wrong chunk may have put back. Every 16
+  // MiB are made durable on the way. An upload of a blob that the partition has got meanwhile has all its
+  // bytes from the start. OUT_OF_RANGE: another offset, or more bytes than the range has. DATA_LOSS: these
+  // bytes fill a chunk and do not hash to its digest; the chunk is dropped and comes anew.
+  // RESOURCE_EXHAUSTED: the disk is full. FAILED_PRECONDITION: the cache folder is read-only, or the upload
+  // has ended. UNAVAILABLE: the disk failed.
   absl::Status Append(uint64_t offset, absl::string_view bytes);
 
   // Ends the upload: verifies the digest and makes the blob visible to the partition through the lease. Takes
@@ -146,8 +146,8 @@ class ModelStore {
 
   // Makes `to` hold for a partition what `from` holds of `refs`.
   void HoldToo(const Partition& partition, std::span<const BlobRef> refs, const Lease& from, Lease& to);
-  // Makes a lease let go of `refs` for a partition; of others it keeps what it holds. For blobs that a model of the
-  // partition, or another lease, keeps from now on.
+  // Makes a lease let go of `refs` for a partition; of others it keeps what it holds. For blobs that a model
+  // of the partition, or another lease, keeps from now on.
   void LetGo(const Partition& partition, std::span<const BlobRef> refs, Lease& lease);
 
   // --- Models ---
@@ -159,9 +159,9 @@ class ModelStore {
   // its rules.
   absl::StatusOr<Digest> StoreModel(const Partition& partition, const StoreRequest& request, Lease& lease);
 
-  // Finds a model of the partition and makes `lease` hold all of its blobs. No use by itself: see Space::Use().
-  // NOT_FOUND, always with the same message: the partition has no such model, or its files have gone.
-  // DATA_LOSS: a blob or record of it is damaged, or a file was found missing just now.
+  // Finds a model of the partition and makes `lease` hold all of its blobs. No use by itself: see
+  // Space::Use(). NOT_FOUND, always with the same message: the partition has no such model, or its files have
+  // gone. DATA_LOSS: a blob or record of it is damaged, or a file was found missing just now.
   absl::StatusOr<StoredModel> GetModel(const Partition& partition, const Digest& model_id, Lease& lease);
 
   // Maps a blob that the partition sees, read-only; `lease` holds it. Maps of one digest share one mapping
@@ -170,8 +170,9 @@ class ModelStore {
   // DATA_LOSS: wrong bytes (the file goes to quarantine) or a missing file; the partition repairs it by
   // sending the bytes again.
   absl::StatusOr<Region> MapBlob(const Partition& partition, const Digest& digest, Lease& lease);
-  // MapBlob() that never hashes: the file's size alone is checked, and the bytes are believed to be those that were
-  // verified when they were stored. For a compiled plan's constants, on whose path no weight is read twice.
+  // MapBlob() that never hashes: the file's size alone is checked, and the bytes are believed to be those
+  // that were verified when they were stored. For a compiled plan's constants, on whose path no weight is
+  // read twice.
   absl::StatusOr<Region> MapTrusted(const Partition& partition, const Digest& digest, Lease& lease);
 
   // Whether the partition holds the model, whole or not.

@@ -197,7 +197,8 @@ absl::Status StoreCore::MarkBad(const BlobRef& blob, const absl::Status& error) 
   if (wrong_bytes) {
     // Where it cannot be moved it stays: the mark alone keeps its bytes from being used.
     const bool moved = files.Quarantine(blob.digest).ok();
-    right = RightBits(blob, moved ? BlobFiles::QuarantinePath(blob.digest) : BlobFiles::BlobPath(blob.digest));
+    right =
+        RightBits(blob, moved ? BlobFiles::QuarantinePath(blob.digest) : BlobFiles::BlobPath(blob.digest));
   }
   absl::MutexLock lock(&mu);
   verified.erase(blob.digest);

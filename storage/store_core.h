@@ -49,9 +49,10 @@ class StoreCore {
 
   // --- Records ---
 
-  // Makes `changes` durable, then visible; on error nothing is visible, and whether the disk has them is not known:
-  // the next commit takes them back. So a call that finds nothing to do commits nothing, durably, before it says so:
-  // else a crash could bring back what it said is not there. Blobs that lose their last model become candidates.
+  // Makes `changes` durable, then visible; on error nothing is visible, and whether the disk has them is not
+  // known: the next commit takes them back. So a call that finds nothing to do commits nothing, durably,
+  // before it says so: else a crash could bring back what it said is not there. Blobs that lose their last
+  // model become candidates.
   absl::Status Commit(const Transaction& changes, Durability durability) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   // Adds the partition's record to `changes` unless there is one.
   void AddPartition(const Partition& partition, const PartitionId& id, Transaction& changes)
@@ -67,8 +68,9 @@ class StoreCore {
   std::optional<uint64_t> SeenSize(const PartitionId& partition, const Digest& blob, const Lease& lease) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   // See ModelStore::FindMissing().
-  absl::StatusOr<std::vector<BlobRef>> FindMissing(const PartitionId& partition, std::span<const BlobRef> refs,
-                                                   Lease& lease) ABSL_LOCKS_EXCLUDED(mu);
+  absl::StatusOr<std::vector<BlobRef>> FindMissing(const PartitionId& partition,
+                                                   std::span<const BlobRef> refs, Lease& lease)
+      ABSL_LOCKS_EXCLUDED(mu);
   // Makes the lease hold a blob for a partition.
   void Hold(Lease& lease, const PartitionId& partition, const BlobRef& blob)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
@@ -105,8 +107,8 @@ class StoreCore {
   // Reads and hashes the blob's file. Marks it and moves it to quarantine when it is wrong or cannot be read:
   // DATA_LOSS.
   absl::Status Verify(const BlobRef& blob) ABSL_LOCKS_EXCLUDED(mu);
-  // The shared mapping of a blob; verifies it the first time in this process, unless it is to be trusted by its
-  // size. DATA_LOSS as Verify(). Requires: a pin of any kind.
+  // The shared mapping of a blob; verifies it the first time in this process, unless it is to be trusted by
+  // its size. DATA_LOSS as Verify(). Requires: a pin of any kind.
   absl::StatusOr<Region> Map(const BlobRef& blob, bool trust = false) ABSL_LOCKS_EXCLUDED(mu);
   // Adds the digests of a blob's chunks to `changes` unless they are known, or it has but one.
   void NoteChunks(const BlobRef& blob, std::span<const Digest> sums, Transaction& changes)
@@ -121,19 +123,19 @@ class StoreCore {
   // RESOURCE_EXHAUSTED with a Shortage.
   absl::Status Promise(const PartitionId& partition, std::span<const BlobRef> refs, const void* holder)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
-  // Whether the limit allows `counted` bytes more and the disk's floor `unwritten` ones. RESOURCE_EXHAUSTED with a
-  // Shortage; its message begins with `name`.
+  // Whether the limit allows `counted` bytes more and the disk's floor `unwritten` ones. RESOURCE_EXHAUSTED
+  // with a Shortage; its message begins with `name`.
   absl::Status CheckDisk(absl::string_view name, uint64_t counted, uint64_t unwritten)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
-  // Promise() for one blob that the holder writes now; room of its own where another writes the same blob. Ends
-  // with promises.Release() or Fulfil().
+  // Promise() for one blob that the holder writes now; room of its own where another writes the same blob.
+  // Ends with promises.Release() or Fulfil().
   absl::Status BeginWriting(const PartitionId& partition, const BlobRef& ref, const void* holder)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
-  // What the limit counts: blobs that models name, uploads as declared, plans, what leases alone keep, and promises
-  // beside these.
+  // What the limit counts: blobs that models name, uploads as declared, plans, what leases alone keep, and
+  // promises beside these.
   uint64_t UsedBytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
-  // Adds to `changes` what takes a partition from a plan's causes, and the plan with the last one. False: it was
-  // none.
+  // Adds to `changes` what takes a partition from a plan's causes, and the plan with the last one. False: it
+  // was none.
   bool DropPlanCause(const PartitionId& partition, const Digest& plan_key, Transaction& changes) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   // See Space::ReserveFile().
@@ -175,8 +177,8 @@ class StoreCore {
   PlanFiles plan_files;
   DigestLocks digest_locks;
   RecoveryReport recovery;  // set before others see this
-  // Authenticates plans; empty: none can be kept in this run. Set, too, before others see this. Fresh: what was
-  // written before cannot be told from what others wrote.
+  // Authenticates plans; empty: none can be kept in this run. Set, too, before others see this. Fresh: what
+  // was written before cannot be told from what others wrote.
   std::string plan_secret;
   bool plan_secret_is_fresh = false;
 

@@ -16,8 +16,8 @@
 #include "daemon/session/peer_identity.h"
 #include "daemon/session/session_table.h"
 #include "engine/backend/backend.h"
-#include "policy/residency.h"
 #include "policy/quota.h"
+#include "policy/residency.h"
 #include "storage/store_types.h"
 
 namespace modeld {

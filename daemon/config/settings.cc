@@ -111,7 +111,8 @@ const Setting kSettings[] = {
     {"storage.max_age", "MODELD_MAX_AGE", "--max-age", K::kDuration, PLACE(absl::Duration, max_age),
      "models that were not used for longer go; -1: none"},
     {"storage.max_plan_bytes", "MODELD_MAX_PLAN_BYTES", "--max-plan-bytes", K::kBytes,
-     PLACE(uint64_t, store.max_plan_bytes), "what compiled plans may take on the disk together; 0: none are kept"},
+     PLACE(uint64_t, store.max_plan_bytes),
+     "what compiled plans may take on the disk together; 0: none are kept"},
     {"storage.staged_bytes", "MODELD_MAX_STAGED_BYTES", "--max-staged-bytes", K::kBytes,
      PLACE(uint64_t, store.max_staged_bytes_per_partition),
      "uploads that one partition may hold without storing a model"},
@@ -125,7 +126,8 @@ const Setting kSettings[] = {
      PLACE(uint64_t, scrub_bytes_per_second),
      "how fast stored bytes are read again in the background to find damage; 0: never"},
     {"storage.scrub_interval", "MODELD_SCRUB_INTERVAL", "--scrub-interval", K::kDuration,
-     PLACE(absl::Duration, scrub_interval), "from the end of reading all stored bytes again to the next time"},
+     PLACE(absl::Duration, scrub_interval),
+     "from the end of reading all stored bytes again to the next time"},
     {"storage.stores_per_hour", "MODELD_STORES_PER_HOUR", "--stores-per-hour", K::kCount,
      PLACE(uint32_t, privacy.stores_per_hour), "models that one partition may store; 0: any number"},
     {"storage.store_burst", "MODELD_STORE_BURST", "--store-burst", K::kCount,
@@ -144,7 +146,8 @@ const Setting kSettings[] = {
     {"privacy.bits_window", "MODELD_BITS_WINDOW", "--bits-window", K::kDuration,
      PLACE(absl::Duration, privacy.bits_window), "after so long what was learnt counts no more; -1: never"},
     {"privacy.plan_delay", "MODELD_PLAN_DELAY", "--plan-delay", K::kSwitch, PLACE(bool, plan_delay),
-     "false lets a partition have at once what was compiled for another: how long a first build takes then tells "
+     "false lets a partition have at once what was compiled for another: how long a first build takes then "
+     "tells "
      "that somebody else had the model"},
     {"privacy.commonness", "MODELD_COMMONNESS", "--commonness", K::kFraction,
      PLACE(double, privacy.commonness),

@@ -107,7 +107,8 @@ TEST_CASE("the metrics show what is there now, and name nobody") {
 
   const std::string hex = Digest::Of(FloatBytes({1, 2, 3})).ToHex();
   REQUIRE(std::filesystem::remove(f.folder.path() + "/cache/blobs/" + hex.substr(0, 2) + "/" + hex));
-  for (int i = 0; i < 2; ++i) CHECK_FALSE(f.daemon.store().VerifyBlob(Digest::Of(FloatBytes({1, 2, 3}))).ok());
+  for (int i = 0; i < 2; ++i)
+    CHECK_FALSE(f.daemon.store().VerifyBlob(Digest::Of(FloatBytes({1, 2, 3}))).ok());
   CHECK(absl::StrContains(f.Metrics(), "modeld_integrity_errors_total 1\n"));
 
   // Gauges fall, too.

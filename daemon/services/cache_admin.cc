@@ -159,6 +159,8 @@ absl::Status CacheAdmin::PruneModels(const v1::PruneRequest& request, v1::PruneR
                                             " bytes, last used ", absl::FormatDuration(age), " before."));
       if (!evicted.ok()) return FromStorage(evicted.status());
       if (!*evicted) continue;
+      // A program that stays in memory for a while maps the files.
+      programs_.Drop(model.name.model_id);
       AddFreed(freed, response);
     }
     *response.add_removed() = std::move(model.entry);

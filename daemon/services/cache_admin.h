@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "daemon/services/program_cache.h"
 #include "modeld/v1/cache_admin.pb.h"
 #include "storage/model_store.h"
 
@@ -20,7 +21,8 @@ namespace modeld {
 // and `clock` must outlive it.
 class CacheAdmin {
  public:
-  CacheAdmin(storage::ModelStore& store, const Clock& clock) : store_(store), clock_(clock) {}
+  CacheAdmin(storage::ModelStore& store, ProgramCache& programs, const Clock& clock)
+      : store_(store), programs_(programs), clock_(clock) {}
 
   // Empty `partition`: all.
   absl::StatusOr<v1::ListCacheResponse> List(const std::string& partition) const;
@@ -51,6 +53,7 @@ class CacheAdmin {
   absl::Status PrunePartials(const v1::PruneRequest& request, v1::PruneResponse& response);
 
   storage::ModelStore& store_;
+  ProgramCache& programs_;
   const Clock& clock_;
 };
 

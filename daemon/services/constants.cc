@@ -44,9 +44,8 @@ absl::StatusOr<storage::UploadState> Constants::Upload(Call& call, const storage
                                                        const NextChunk& next) {
   MODELD_ASSIGN_OR_RETURN(const std::shared_ptr<void> place, call.objects().EnterUpload());
   const auto lease = call.lease();
-  auto opened = space_.WithRoom(call.partition(), blob, *lease, std::nullopt, [&] {
-    return store_.OpenUpload(call.partition(), blob, *lease, digests);
-  });
+  auto opened = space_.WithRoom(call.partition(), blob, *lease, std::nullopt,
+                                [&] { return store_.OpenUpload(call.partition(), blob, *lease, digests); });
   if (!opened.ok()) return FromStorage(opened.status(), call.objects().session().identity().role);
   storage::Upload& upload = **opened;
   while (upload.committed_bytes() < blob.size_bytes) {

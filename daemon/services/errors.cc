@@ -67,10 +67,10 @@ absl::Status FromStorage(absl::Status status, Role role) {
   detail.set_reason(v1::ErrorDetail::REASON_NO_SPACE);
   detail.set_need_bytes(shortage->need_bytes);
   detail.set_have_bytes(shortage->have_bytes);
-  return WithDetail(
-      absl::ResourceExhaustedError(absl::StrCat(status.message(), ": ", shortage->need_bytes,
-                                                " bytes are wanted, ", shortage->have_bytes, " could be given")),
-      std::move(detail));
+  return WithDetail(absl::ResourceExhaustedError(absl::StrCat(status.message(), ": ", shortage->need_bytes,
+                                                              " bytes are wanted, ", shortage->have_bytes,
+                                                              " could be given")),
+                    std::move(detail));
 }
 
 absl::Status FromStorage(absl::Status status) {

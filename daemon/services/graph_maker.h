@@ -42,14 +42,14 @@ class GraphMaker {
   // too, and nothing of it is written to disk.
   absl::StatusOr<Built> Build(Call& call, uint64_t context_id, Graph graph, bool uncacheable);
 
-  // The handle of a model that GetModel found; keeps the lease that it was found with. DATA_LOSS: its manifest
-  // cannot be read.
+  // The handle of a model that GetModel found; keeps the lease that it was found with. DATA_LOSS: its
+  // manifest cannot be read.
   absl::StatusOr<std::shared_ptr<LoadedGraph>> Load(Call& call, const std::shared_ptr<const Context>& context,
                                                     const Digest& model_id, const storage::StoredModel& model,
                                                     std::shared_ptr<storage::Lease> lease);
 
-  // The program of a handle, for one run: it stays in memory while the result lives. Errors as Build()'s where it
-  // has to be made anew.
+  // The program of a handle, for one run: it stays in memory while the result lives. Errors as Build()'s
+  // where it has to be made anew.
   absl::StatusOr<ProgramCache::ProgramPtr> ProgramOf(Call& call, const LoadedGraph& graph);
   // Lets the partition's programs go, and what was to be written of them.
   void Forget(const std::string& partition) {

@@ -18,8 +18,8 @@ namespace modeld {
 
 // All are pure but for the counters that they read; thread-safe.
 
-// One entry per partition, model and device, of all sessions' graphs or of one model's. What idled out of memory counts
-// no packed bytes.
+// One entry per partition, model and device, of all sessions' graphs or of one model's. What idled out of
+// memory counts no packed bytes.
 std::vector<v1::LoadedGraph> DescribeLoaded(const std::vector<std::shared_ptr<SessionObjects>>& sessions,
                                             const std::optional<Digest>& model_id);
 

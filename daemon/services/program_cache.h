@@ -149,7 +149,8 @@ class ProgramCache {
   struct Hold {
     absl::Time last_used;
     uint32_t runs = 0;
-    // Nothing ran since it was had, and nobody tended since: it is worth one run even when nothing is kept alive.
+    // Nothing ran since it was had, and nobody tended since: it is worth one run even when nothing is kept
+    // alive.
     bool fresh = true;
   };
   struct Entry {

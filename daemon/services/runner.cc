@@ -125,8 +125,7 @@ absl::StatusOr<absl::Duration> Runner::Execute(Call& call, LoadedGraph& graph, B
         for (const Buffers::Copy& copy : buffers.copies_in) {
           std::memcpy(copy.own.data(), copy.shared.data(), copy.own.size());
         }
-        const absl::Status status =
-            modeld::Execute(*program, buffers.inputs, buffers.outputs, arena, &token);
+        const absl::Status status = modeld::Execute(*program, buffers.inputs, buffers.outputs, arena, &token);
         if (status.ok()) {
           for (const Buffers::Copy& copy : buffers.copies_out) {
             std::memcpy(copy.shared.data(), copy.own.data(), copy.own.size());

@@ -81,7 +81,7 @@ struct Services::Parts {
         activity({options.store, table, options.sessions, runs, programs, options.residency.budget_bytes,
                   options.metrics, options.clock}),
         diagnosis({options.store, options.info, options.metrics}),
-        cache_admin(options.store, options.clock),
+        cache_admin(options.store, programs, options.clock),
         context_service(gate, devices, options.tickets, options.limits, options.info, options.metrics),
         inference_service(gate, maker, constants, runner, options.limits),
         model_cache_service(gate, cache, options.limits),

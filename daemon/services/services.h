@@ -34,7 +34,8 @@ class Services {
   // Cancels all that runs or waits, in all sessions: the calls end with CANCELLED, runs between two steps.
   void CancelAll();
 
-  // The keepers' work in the background, for the upkeep thread: what is too old or too many goes, space is reclaimed.
+  // The keepers' work in the background, for the upkeep thread: what is too old or too many goes, space is
+  // reclaimed.
   void Tend();
 
   // Whether a call is in flight or a session holds a context, graph, tensor or handed-over memory: the daemon

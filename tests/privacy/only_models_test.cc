@@ -50,10 +50,12 @@ TEST_CASE("a partition that stores too often is told so, others are not") {
   TestDaemon daemon(folder.path(), {}, {.stores_per_hour = 1, .store_burst = 2});
   const TestClient client = daemon.App(), other = daemon.App("org.example.other");
   const TestClient admin = daemon.Connect(Role::kAdmin, "org.example.admin");
-  const uint64_t built = client.BuildWhole(client.MakeContext(), AddGraph());
-  REQUIRE(StoreOf(client, built).ok());
-  REQUIRE(SaveOf(client, built).ok());
-  const grpc::Status status = StoreOf(client, built);
+  const uint64_t context = client.MakeContext();
+  const uint64_t first = client.BuildWhole(context, AddGraph({1, 1, 1}));
+  REQUIRE(StoreOf(client, first).ok());
+  REQUIRE(SaveOf(client, client.BuildWhole(context, AddGraph({2, 2, 2}))).ok());
+  const grpc::Status status = StoreOf(client, client.BuildWhole(context, AddGraph({3, 3, 3})));
+  CHECK(StoreOf(client, first).ok());  // what is there already adds nothing
   CHECK(status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED);
   CHECK(DetailIn(status).reason() == v1::ErrorDetail::REASON_RATE_LIMITED);
   CHECK(StoreOf(other, other.BuildWhole(other.MakeContext(), AddGraph())).ok());

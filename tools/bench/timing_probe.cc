@@ -98,7 +98,8 @@ absl::Status Run(const Settings& settings) {
 int main(int argc, char** argv) {
   modeld::Settings settings;
   CLI::App app(
-      "Times build, store and fetch with and without a twin in another partition. Must be a broker: it names partitions.");
+      "Times build, store and fetch with and without a twin in another partition. Must be a broker: it names "
+      "partitions.");
   app.add_option("--host", settings.host, "The daemon's socket")->required();
   app.add_option("--trials", settings.trials, "Of each kind")->check(CLI::Range(1, 1'000'000));
   app.add_option("--bytes", settings.bytes, "Of the constant")
