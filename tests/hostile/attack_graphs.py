@@ -124,16 +124,18 @@ class GraphMaker:
         return graph
 
 
-def element_bytes(data_type):
-    return {1: 4, 2: 2, 3: 4, 4: 4, 5: 8, 6: 8, 7: 1, 8: 1}[data_type]
+ELEMENT_BITS = {1: 32, 2: 16, 3: 32, 4: 32, 5: 64, 6: 64, 7: 8, 8: 8, 9: 4, 10: 4}
 
 
 def hostile_bytes(rng, binding):
-    """Zeros, ones (NaN, -1), the least integer, or noise."""
-    size = element_bytes(binding.tensor_descriptor.data_type)
-    count = math.prod(binding.tensor_descriptor.shape)
-    return rng.choice([bytes(size), b"\xff" * size, bytes(size - 1) + b"\x80", rng.randbytes(size)]) * count \
-        if rng.random() < 0.7 else rng.randbytes(size * count)
+    """Zeros, ones (NaN, -1), the least integer, or noise; as many bytes as the tensor has."""
+    bits = ELEMENT_BITS[binding.tensor_descriptor.data_type]
+    total = (math.prod(binding.tensor_descriptor.shape) * bits + 7) // 8
+    size = max(1, bits // 8)
+    if rng.random() < 0.7:
+        element = rng.choice([bytes(size), b"\xff" * size, bytes(size - 1) + b"\x80", rng.randbytes(size)])
+        return element * (total // size)
+    return rng.randbytes(total)
 
 
 def attack_random_graphs(target):
