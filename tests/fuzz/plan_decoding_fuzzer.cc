@@ -1,14 +1,12 @@
 // The metadata of a compiled plan, of a graph and for a backend that the first byte chooses. Its beginning
 // (format and structure) is put before the bytes, as nobody would guess it. A plan is refused, or makes a
 // program that runs.
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "engine/backend/cpu/cpu_backend.h"
-#include "engine/backend/reference/reference_backend.h"
 #include "engine/plan/test_plans.h"
 #include "tests/fuzz/fuzz_target.h"
+#include "tests/fuzz/plan_backends.h"
 
 namespace modeld::fuzz {
 namespace {
@@ -27,11 +25,9 @@ struct Target {
 };
 
 std::vector<Target> MakeTargets() {
-  static const ReferenceBackend reference;
-  static const std::unique_ptr<Backend> cpu = MakeCpuBackend();
   std::vector<Target> targets;
   for (const testing::NamedGraph& named : testing::PlanGraphs()) {
-    for (const Backend* backend : std::initializer_list<const Backend*>{&reference, cpu.get()}) {
+    for (const Backend* backend : PlanBackends()) {
       auto compiled = CompileForPlan(named.graph, *backend, kOptions);
       Require(compiled.ok(), "the graph compiles", named.name);
       targets.push_back({&named.graph, backend, std::move(compiled->plan)});
