@@ -142,31 +142,18 @@ void Index::Apply(const Transaction& changes) {
 
 Transaction Index::Before(const Transaction& changes) const {
   Transaction before;
-  const auto note = [](const auto& table, const auto& touched, auto& old) {
-    for (const auto& [key, unused] : touched) {
-      const auto found = table.find(key);
-      if (found == table.end()) {
-        old[key] = std::nullopt;
-      } else {
-        old[key] = found->second;
-      }
-    }
-  };
-  note(records_.models, changes.models, before.models);
-  note(records_.partitions, changes.partitions, before.partitions);
-  note(records_.holds, changes.holds, before.holds);
-  note(records_.keys, changes.keys, before.keys);
-  note(records_.uploads, changes.uploads, before.uploads);
-  note(records_.damage, changes.damage, before.damage);
-  note(records_.wishes, changes.wishes, before.wishes);
-  note(records_.limits, changes.limits, before.limits);
-  note(records_.budgets, changes.budgets, before.budgets);
-  note(records_.shares, changes.shares, before.shares);
-  note(records_.decisions, changes.decisions, before.decisions);
-  note(records_.plans, changes.plans, before.plans);
-  note(records_.chunks, changes.chunks, before.chunks);
-  note(records_.moves, changes.moves, before.moves);
-  note(records_.scrubs, changes.scrubs, before.scrubs);
+  ForEachTable(
+      [](char, const auto& table, const auto& touched, auto& old) {
+        for (const auto& [key, unused] : touched) {
+          const auto found = table.find(key);
+          if (found == table.end()) {
+            old[key] = std::nullopt;
+          } else {
+            old[key] = found->second;
+          }
+        }
+      },
+      records_, changes, before);
   return before;
 }
 

@@ -44,6 +44,27 @@ struct Tables {
   std::map<uint64_t, Wrap<record::ScrubRecord>> scrubs;        // one, of number 0, or none
 };
 
+// Calls `visit` for every kind of record with the letter that begins its keys (FORMAT.md) and that kind's
+// table of each of `tables`.
+template <typename Visit, typename... Kinds>
+void ForEachTable(Visit visit, Kinds&... tables) {
+  visit('M', tables.models...);
+  visit('P', tables.partitions...);
+  visit('H', tables.holds...);
+  visit('K', tables.keys...);
+  visit('U', tables.uploads...);
+  visit('D', tables.damage...);
+  visit('W', tables.wishes...);
+  visit('Q', tables.limits...);
+  visit('B', tables.budgets...);
+  visit('G', tables.shares...);
+  visit('N', tables.decisions...);
+  visit('X', tables.plans...);
+  visit('C', tables.chunks...);
+  visit('V', tables.moves...);
+  visit('Y', tables.scrubs...);
+}
+
 // Changes that become durable and visible together.
 using Transaction = Tables<std::optional>;
 

@@ -10,10 +10,8 @@
 namespace modeld::storage {
 namespace {
 
-// The first byte of a key tells the table.
-constexpr char kSchema = 'S', kModel = 'M', kPartition = 'P', kHold = 'H', kKey = 'K', kUpload = 'U',
-               kDamage = 'D', kWish = 'W', kLimits = 'Q', kBudget = 'B', kShare = 'G', kDecision = 'N',
-               kPlan = 'X', kChunks = 'C', kMove = 'V', kScrub = 'Y';
+// The first byte of a key tells the table: ForEachTable() has them all. These are spoken of here.
+constexpr char kSchema = 'S', kHold = 'H', kBudget = 'B';
 
 std::string KeyBytes(const Digest& id) {
   return std::string(id.bytes());
@@ -114,54 +112,29 @@ bool DecodeInto(absl::string_view key, absl::string_view value, Table& table) {
   return true;
 }
 
-bool DecodeRecord(absl::string_view key, absl::string_view value, Transaction& tables) {
-  absl::string_view rest = key.substr(1);
-  switch (key[0]) {
-    case kModel:
-      return DecodeInto(rest, value, tables.models);
-    case kPartition:
-      return DecodeInto(rest, value, tables.partitions);
-    case kHold: {
-      if (DecodeInto(rest, value, tables.holds)) return true;
-      Owned id;
-      if (!ParseKey(rest, id)) return false;
-      record::HoldRecord bare;
-      bare.set_stored_by_id(true);
-      tables.holds[id] = bare;
-      return false;
-    }
-    case kKey:
-      return DecodeInto(rest, value, tables.keys);
-    case kUpload:
-      return DecodeInto(rest, value, tables.uploads);
-    case kDamage:
-      return DecodeInto(rest, value, tables.damage);
-    case kWish:
-      return DecodeInto(rest, value, tables.wishes);
-    case kLimits:
-      return DecodeInto(rest, value, tables.limits);
-    case kBudget: {
-      if (DecodeInto(rest, value, tables.budgets)) return true;
-      // Without a site it belongs to nobody: its owner's budget counts as spent (Ledger).
-      Digest site;
-      if (ParseKey(rest, site)) tables.budgets[site] = record::BudgetRecord();
-      return false;
-    }
-    case kShare:
-      return DecodeInto(rest, value, tables.shares);
-    case kDecision:
-      return DecodeInto(rest, value, tables.decisions);
-    case kPlan:
-      return DecodeInto(rest, value, tables.plans);
-    case kChunks:
-      return DecodeInto(rest, value, tables.chunks);
-    case kMove:
-      return DecodeInto(rest, value, tables.moves);
-    case kScrub:
-      return DecodeInto(rest, value, tables.scrubs);
-    default:
-      return false;
+// Leaves what must not be dropped in the place of a record that cannot be read.
+void KeepUnreadable(char tag, absl::string_view key, Transaction& tables) {
+  Owned hold;
+  if (tag == kHold && ParseKey(key, hold)) {
+    record::HoldRecord bare;
+    bare.set_stored_by_id(true);
+    tables.holds[hold] = bare;
   }
+  // Without a site it belongs to nobody: its owner's budget counts as spent (Ledger).
+  Digest site;
+  if (tag == kBudget && ParseKey(key, site)) tables.budgets[site] = record::BudgetRecord();
+}
+
+bool DecodeRecord(absl::string_view key, absl::string_view value, Transaction& tables) {
+  const absl::string_view rest = key.substr(1);
+  bool decoded = false;
+  ForEachTable(
+      [&](char tag, auto& table) {
+        if (tag == key[0]) decoded = DecodeInto(rest, value, table);
+      },
+      tables);
+  if (!decoded) KeepUnreadable(key[0], rest, tables);
+  return decoded;
 }
 
 }  // namespace
@@ -191,42 +164,14 @@ absl::Status CheckSchema(absl::string_view value) {
 
 std::vector<CatalogueChange> Encode(const Transaction& changes) {
   std::vector<CatalogueChange> batch;
-  EncodeTable(kModel, changes.models, batch);
-  EncodeTable(kPartition, changes.partitions, batch);
-  EncodeTable(kHold, changes.holds, batch);
-  EncodeTable(kKey, changes.keys, batch);
-  EncodeTable(kUpload, changes.uploads, batch);
-  EncodeTable(kDamage, changes.damage, batch);
-  EncodeTable(kWish, changes.wishes, batch);
-  EncodeTable(kLimits, changes.limits, batch);
-  EncodeTable(kBudget, changes.budgets, batch);
-  EncodeTable(kShare, changes.shares, batch);
-  EncodeTable(kDecision, changes.decisions, batch);
-  EncodeTable(kPlan, changes.plans, batch);
-  EncodeTable(kChunks, changes.chunks, batch);
-  EncodeTable(kMove, changes.moves, batch);
-  EncodeTable(kScrub, changes.scrubs, batch);
+  ForEachTable([&](char tag, const auto& table) { EncodeTable(tag, table, batch); }, changes);
   return batch;
 }
 
 std::map<std::string, std::string> EncodedRecords(const Index& index) {
   const auto& records = index.records();
   Transaction all;
-  all.models.insert(records.models.begin(), records.models.end());
-  all.partitions.insert(records.partitions.begin(), records.partitions.end());
-  all.holds.insert(records.holds.begin(), records.holds.end());
-  all.keys.insert(records.keys.begin(), records.keys.end());
-  all.uploads.insert(records.uploads.begin(), records.uploads.end());
-  all.damage.insert(records.damage.begin(), records.damage.end());
-  all.wishes.insert(records.wishes.begin(), records.wishes.end());
-  all.limits.insert(records.limits.begin(), records.limits.end());
-  all.budgets.insert(records.budgets.begin(), records.budgets.end());
-  all.shares.insert(records.shares.begin(), records.shares.end());
-  all.decisions.insert(records.decisions.begin(), records.decisions.end());
-  all.plans.insert(records.plans.begin(), records.plans.end());
-  all.chunks.insert(records.chunks.begin(), records.chunks.end());
-  all.moves.insert(records.moves.begin(), records.moves.end());
-  all.scrubs.insert(records.scrubs.begin(), records.scrubs.end());
+  ForEachTable([](char, const auto& from, auto& to) { to.insert(from.begin(), from.end()); }, records, all);
   std::map<std::string, std::string> encoded;
   for (CatalogueChange& change : Encode(all)) encoded[change.key] = *std::move(change.value);
   return encoded;
