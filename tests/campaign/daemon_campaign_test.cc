@@ -255,7 +255,7 @@ TEST_CASE("a daemon whose disk fails and which is killed at random loses, damage
     std::vector<std::thread> threads;
     for (size_t i = 0; i < std::size(kPartitions); ++i) {
       workers.push_back(std::make_unique<Worker>(daemon->host(), ids, expected[i], random()));
-      threads.emplace_back([&, i] { workers[i]->Work(kPartitions[i]); });
+      threads.emplace_back([worker = workers.back().get(), i] { worker->Work(kPartitions[i]); });
     }
     const int errors[] = {ENOSPC, EIO, EDQUOT};
     for (int fault = 0; fault < 3; ++fault) {
