@@ -156,10 +156,14 @@ absl::StatusOr<bool> ModelStore::RemovePartition(const Partition& partition) {
       changes.uploads[it->first] = std::nullopt;
     }
   }
-  const bool nothing = changes.holds.empty() && changes.uploads.empty() && changes.keys.empty();
+  for (const auto& [number, decision] : records.decisions) {
+    if (decision.partition() == partition) changes.decisions[number] = std::nullopt;
+  }
+  for (const auto& [key, plan] : records.plans) core_->DropPlanCause(id, key, changes);
+  const bool nothing = changes.holds.empty() && changes.uploads.empty() && changes.keys.empty() &&
+                       changes.decisions.empty() && changes.plans.empty();
   if (!nothing && !busy) changes.partitions[id] = std::nullopt;
   MODELD_RETURN_IF_ERROR(core_->Commit(changes, Durability::kSynced));
-  core_->ForgetEvicted(id);
   if (nothing) return busy;
   for (const auto& [upload, removed] : changes.uploads) {
     core_->files.RemoveStaging(BlobFiles::StagingName(upload)).IgnoreError();  // else the collector does it

@@ -119,18 +119,23 @@ absl::Status CheckCounts(const StoreCore& core, const PartitionId& partition,
   return absl::OkStatus();
 }
 
-// The hold as it is to be after a store.
-record::HoldRecord MakeHold(StoreCore& core, const Owned& id, const StoreRequest& request)
+// The hold as it is to be after a store. One that comes again goes on from the uses that its eviction kept.
+record::HoldRecord MakeHold(StoreCore& core, const Owned& id, const Partition& partition,
+                            const StoreRequest& request, Transaction& changes)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(core.mu) {
   record::HoldRecord hold;
   auto old = core.index.records().holds.find(id);
-  auto before = core.evicted.find(id);
   if (old != core.index.records().holds.end()) {
     hold = old->second;
   } else {
-    if (before != core.evicted.end()) hold = before->second;
     hold.set_created_us(core.NowMicros());
-    if (before == core.evicted.end()) hold.set_last_used_us(core.NowMicros());
+    hold.set_last_used_us(core.NowMicros());
+    if (const auto uses = core.TakeUses(id.second, partition, changes)) {
+      hold.set_frequency(uses->frequency());
+      hold.set_credit(uses->credit());
+      hold.set_compile_us(uses->compile_us());
+      hold.set_last_used_us(uses->last_used_us());
+    }
   }
   if (!request.key) hold.set_stored_by_id(true);
   if (!request.display_name.empty()) hold.set_display_name(request.display_name);
@@ -229,7 +234,7 @@ absl::StatusOr<Digest> ModelStore::StoreModel(const Partition& partition, const 
                                     request.key ? " under a key" : ""),
                        changes);
   }
-  changes.holds[id] = MakeHold(*core_, id, request);
+  changes.holds[id] = MakeHold(*core_, id, partition, request, changes);
   for (const BlobRef& blob : BlobsOf(model_id, model)) {
     auto upload = core_->index.records().uploads.find({id.first, blob.digest});
     bool finished = upload != core_->index.records().uploads.end() && upload->second.finished();

@@ -212,7 +212,8 @@ class ModelStore {
   uint64_t FreedBy(std::span<const HoldName> holds) const;
   // Sums; reads the disk's free space. Zero free_bytes when that cannot be told.
   StoreUsage Usage() const;
-  // Forgets a partition: models, keys, uploads that no session has open. Returns whether it was there.
+  // Forgets a partition: models, keys, uploads that no session has open, its place among the causes of plans,
+  // decisions about it. Wishes, limits, budgets and shares stay. Returns whether there was anything.
   absl::StatusOr<bool> RemovePartition(const Partition& partition);
 
   // Reads and hashes one blob of a stored model.

@@ -223,15 +223,15 @@ class Space {
   StoreSnapshot SnapshotAll() const;
 
   // Notes a use of a model: replaces its figures by what `value` makes of them and of the model's logical
-  // bytes. A model that comes again after its eviction in this run of the process begins with the figures
-  // that it had. `value` is called once, under the store's lock: it must be quick and call nothing of the
-  // store. Written lazily. False: the partition does not hold the model.
+  // bytes. A model that comes again after Evict() begins with the figures that it had, as long as that
+  // decision stays and its partition is not cleared. `value` is called once, under the store's lock: it must
+  // be quick and call nothing of the store. Written lazily. False: the partition does not hold the model.
   bool Use(const Partition& partition, const Digest& model_id,
            absl::FunctionRef<UseFigures(const UseFigures& before, uint64_t bytes)> value);
 
   // Takes a model away from a partition, unless it is pinned, shared, in use, or not held: false. One synced
-  // batch: hold, keys, a decision, and the partition's inflation when given. Its bytes go at the next
-  // Collect().
+  // batch: hold, keys, a decision that keeps its figures, and the partition's inflation when given. Its bytes
+  // go at the next Collect().
   absl::StatusOr<bool> Evict(const Partition& partition, const Digest& model_id, absl::string_view what,
                              absl::string_view text, std::optional<double> inflation = std::nullopt);
   // Takes a partition from a plan's causes; with the last cause, the plan and its file go. False: it was

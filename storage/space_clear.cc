@@ -94,9 +94,15 @@ void ClearPlans(Clearing& clearing) ABSL_EXCLUSIVE_LOCKS_REQUIRED(clearing.core.
 void ClearDecisions(Clearing& clearing, const Partition& partition)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(clearing.core.mu) {
   for (const auto& [number, decision] : clearing.core.index.records().decisions) {
-    if (decision.partition() != partition || !clearing.span.Has(decision.at_us())) continue;
-    clearing.changes.decisions[number] = std::nullopt;
-    ++clearing.result.decisions;
+    if (decision.partition() != partition) continue;
+    if (clearing.span.Has(decision.at_us())) {
+      clearing.changes.decisions[number] = std::nullopt;
+      ++clearing.result.decisions;
+    } else if (decision.has_uses()) {
+      // Which of these uses fell into the span, nobody knows.
+      record::DecisionRecord& blank = clearing.changes.decisions[number].emplace(decision);
+      blank.clear_uses();
+    }
   }
 }
 
@@ -140,7 +146,6 @@ absl::StatusOr<ClearResult> Space::Clear(const Partition& partition, absl::Time 
   ClearDecisions(clearing, partition);
   ClearTraces(clearing);
   MODELD_RETURN_IF_ERROR(core_.Commit(clearing.changes, Durability::kSynced));
-  core_.ForgetEvicted(clearing.id);
   for (const auto& [upload, removed] : clearing.changes.uploads) {
     core_.files.RemoveStaging(BlobFiles::StagingName(upload)).IgnoreError();  // else the collector does it
   }

@@ -16,7 +16,6 @@ namespace {
 
 constexpr char kShortageUrl[] = "modeld/storage.shortage";
 constexpr size_t kMaxDecisions = 4096;
-constexpr size_t kMaxEvicted = 4096;
 constexpr size_t kMaxDamageDecisions = 64;
 
 uint64_t LessOrNothing(uint64_t from, uint64_t what) {
@@ -205,21 +204,22 @@ void StoreCore::AddDamageDecisions(const Digest& blob, bool wrong_bytes, Transac
   }
 }
 
-void StoreCore::Remember(const Owned& id, const record::HoldRecord& hold) {
-  record::HoldRecord uses;
-  uses.set_frequency(hold.frequency());
-  uses.set_credit(hold.credit());
-  uses.set_compile_us(hold.compile_us());
-  uses.set_last_used_us(hold.last_used_us());
-  evicted[id] = std::move(uses);
-  if (evicted.size() <= kMaxEvicted) return;
-  evicted.erase(std::min_element(evicted.begin(), evicted.end(), [](const auto& a, const auto& b) {
-    return a.second.last_used_us() < b.second.last_used_us();
-  }));
-}
-
-void StoreCore::ForgetEvicted(const PartitionId& partition) {
-  std::erase_if(evicted, [&](const auto& entry) { return entry.first.first == partition; });
+std::optional<record::DecisionRecord::Uses> StoreCore::TakeUses(const Digest& model,
+                                                                absl::string_view partition,
+                                                                Transaction& changes) const {
+  const auto& decisions = index.records().decisions;
+  const std::string model_bytes(model.bytes());
+  for (auto it = decisions.rbegin(); it != decisions.rend(); ++it) {
+    const record::DecisionRecord& decision = it->second;
+    const bool found = decision.has_uses() && decision.model_id() == model_bytes &&
+                       absl::string_view(decision.partition()) == partition;
+    if (!found) continue;
+    record::DecisionRecord blank = decision;
+    blank.clear_uses();
+    changes.decisions.try_emplace(it->first, std::move(blank));  // unless it goes anyway
+    return decision.uses();
+  }
+  return std::nullopt;
 }
 
 Partition StoreCore::NameOf(const PartitionId& id) const {
@@ -227,13 +227,14 @@ Partition StoreCore::NameOf(const PartitionId& id) const {
   return found != index.records().partitions.end() ? found->second.name() : absl::StrCat("?", id.ToHex());
 }
 
-void StoreCore::AddDecision(const Digest& model, absl::string_view partition, absl::string_view what,
-                            absl::string_view text, Transaction& changes) {
+record::DecisionRecord& StoreCore::AddDecision(const Digest& model, absl::string_view partition,
+                                               absl::string_view what, absl::string_view text,
+                                               Transaction& changes) {
   const auto& decisions = index.records().decisions;
   uint64_t next = decisions.empty() ? 0 : decisions.rbegin()->first + 1;
   size_t added = 1;
   for (const auto& [number, decision] : changes.decisions) {
-    if (!decision) continue;
+    if (!decision || decisions.contains(number)) continue;
     next = std::max(next, number + 1);
     ++added;
   }
@@ -243,11 +244,12 @@ void StoreCore::AddDecision(const Digest& model, absl::string_view partition, ab
   record.set_what(std::string(what));
   record.set_text(std::string(text));
   record.set_at_us(NowMicros());
-  changes.decisions[next] = std::move(record);
+  record::DecisionRecord& stored = changes.decisions[next].emplace(std::move(record));
   auto oldest = decisions.begin();
   for (size_t count = decisions.size() + added; count > kMaxDecisions && oldest != decisions.end(); --count) {
     changes.decisions[(oldest++)->first] = std::nullopt;
   }
+  return stored;
 }
 
 }  // namespace modeld::storage

@@ -216,7 +216,7 @@ absl::StatusOr<bool> Space::Evict(const Partition& partition, const Digest& mode
   if (WishIn(core_.index, model_id).pinned) return false;
   if (InUse(core_, id.first, model_id, BlobsIn(core_.index, model_id), LeasedBy(core_, id.first)))
     return false;
-  const record::HoldRecord figures = records.holds.at(id);
+  const record::HoldRecord& hold = records.holds.at(id);
   Transaction changes;
   core_.index.DropHold(id, changes);
   if (auto record = records.partitions.find(id.first); inflation && record != records.partitions.end()) {
@@ -224,9 +224,13 @@ absl::StatusOr<bool> Space::Evict(const Partition& partition, const Digest& mode
     inflated.set_inflation(*inflation);
     changes.partitions[id.first] = inflated;
   }
-  core_.AddDecision(model_id, partition, what, text, changes);
+  record::DecisionRecord::Uses& uses =
+      *core_.AddDecision(model_id, partition, what, text, changes).mutable_uses();
+  uses.set_frequency(hold.frequency());
+  uses.set_credit(hold.credit());
+  uses.set_compile_us(hold.compile_us());
+  uses.set_last_used_us(hold.last_used_us());
   MODELD_RETURN_IF_ERROR(core_.Commit(changes, Durability::kSynced));
-  core_.Remember(id, figures);
   return true;
 }
 

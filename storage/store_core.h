@@ -145,16 +145,18 @@ class StoreCore {
   uint64_t QuotaOf(const PartitionId& partition) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   // Blobs that only the partition's leases keep: of no model, upload or promise of it.
   uint64_t LeasedBytes(const PartitionId& partition) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
-  // Adds a decision of now to `changes`, and the removal of those that it pushes out.
-  void AddDecision(const Digest& model, absl::string_view partition, absl::string_view what,
-                   absl::string_view text, Transaction& changes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // Adds a decision of now to `changes`, and the removal of those that it pushes out. Returns what was added.
+  record::DecisionRecord& AddDecision(const Digest& model, absl::string_view partition,
+                                      absl::string_view what, absl::string_view text, Transaction& changes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   // AddDecision() for models that a damaged blob is part of, for so many that the others' decisions stay.
   void AddDamageDecisions(const Digest& blob, bool wrong_bytes, Transaction& changes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
-  // Keeps the uses of an evicted model, of the newest 4,096, in memory.
-  void Remember(const Owned& id, const record::HoldRecord& hold) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
-  // Forgets these of a partition.
-  void ForgetEvicted(const PartitionId& partition) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // What the decision that took a model from a partition kept of its uses; nothing when there is none. Adds
+  // to `changes` that it is kept no longer.
+  std::optional<record::DecisionRecord::Uses> TakeUses(const Digest& model, absl::string_view partition,
+                                                       Transaction& changes) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   // The name of a partition; made up from its hash when its record cannot be read.
   Partition NameOf(const PartitionId& id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
 
@@ -204,8 +206,6 @@ class StoreCore {
   std::set<Owned> unflushed_uses ABSL_GUARDED_BY(mu);
   Promises promises ABSL_GUARDED_BY(mu);
   SpaceBounds bounds ABSL_GUARDED_BY(mu);
-  // The figures of evicted models, for when they come again; see Remember().
-  std::map<Owned, record::HoldRecord> evicted ABSL_GUARDED_BY(mu);
   uint64_t next_temp ABSL_GUARDED_BY(mu) = 0;
   // Blobs whose mending from their own right chunks failed for a partition, which then sends them whole.
   std::set<Owned> not_mendable ABSL_GUARDED_BY(mu);

@@ -91,6 +91,61 @@ TEST_CASE("a full partition gives up its own least valuable models, and nobody e
   CHECK(cache.store().Problems() == "");
 }
 
+TEST_CASE("a model that was evicted is worth what it was when it comes again, also after a restart") {
+  const bool restart = GENERATE(false, true);
+  const bool cleared = GENERATE(false, true);
+  CAPTURE(restart, cleared);
+  TestStore store;
+  store.cache->SetDiskBytes(1'000'000);
+  Metrics metrics;
+  std::optional<SpaceKeeper> keeper(std::in_place, *store, store.clock, metrics, Options(25'000));
+  const auto put = [&](int number) {
+    auto lease = store->NewLease();
+    const TestModel model = Model(number);
+    std::vector<BlobRef> refs = model.refs();
+    refs.push_back(RefOf(model.manifest));
+    REQUIRE(keeper->Reserve(kApp, refs, *lease, model.id()).ok());
+    REQUIRE(StoreWhole(*store, kApp, model).ok());
+    keeper->Used(kApp, model.id());
+  };
+  put(1);
+  for (int use = 0; use < 4; ++use) keeper->Used(kApp, Model(1).id());
+  REQUIRE(*store->space().Evict(kApp, Model(1).id(), "reclaimed", "the disk is full"));
+  if (restart) {
+    keeper.reset();
+    store.Crash(FakeFileSystem::Survival::kSyncedOnly);
+    store.Start();
+    keeper.emplace(*store, store.clock, metrics, Options(25'000));
+  }
+  if (cleared) {
+    store.clock.Advance(absl::Minutes(1));
+    REQUIRE(store->space().Clear(kApp, store.clock.Now(), absl::InfiniteFuture()).ok());
+  }
+  put(1);
+  store.clock.Advance(absl::Minutes(1));
+  for (int use = 0; use < 2; ++use) use == 0 ? put(2) : keeper->Used(kApp, Model(2).id());
+  put(3);
+  // Used twice and lately, model 2 is worth more than a newcomer and less than model 1 was.
+  CHECK(ReadWhole(*store, kApp, Model(1)).ok() == !cleared);
+  CHECK(ReadWhole(*store, kApp, Model(2)).ok() == cleared);
+}
+
+TEST_CASE("a model that comes again after a long time is not too old at once, though its use was lost") {
+  TestStore store;
+  Metrics metrics;
+  SpaceKeeper::Options options = Options(100'000);
+  options.max_age = absl::Hours(24);
+  SpaceKeeper keeper(*store, store.clock, metrics, options);
+  REQUIRE(StoreWhole(*store, kApp, Model(1)).ok());
+  keeper.Used(kApp, Model(1).id());
+  store.clock.Advance(absl::Hours(25));
+  CHECK(keeper.Tend() == 1);
+  REQUIRE(StoreWhole(*store, kApp, Model(1)).ok());  // and the daemon is killed before the use is written
+  CHECK(keeper.Tend() == 0);
+  store.clock.Advance(absl::Hours(25));
+  CHECK(keeper.Tend() == 1);
+}
+
 TEST_CASE("what is pinned or in use stays, and nothing is sacrificed in vain") {
   Cache cache(Options(35'000));
   for (int number : {1, 2, 3}) REQUIRE(cache.Store(kApp, Model(number)).ok());

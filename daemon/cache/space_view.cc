@@ -10,6 +10,12 @@ policy::Priority PriorityOf(const storage::Wish& wish) {
   return wish.priority < 0 ? policy::Priority::kLow : policy::Priority::kHigh;
 }
 
+// A model that came again has the figures of its earlier stay until its first use is noted: storing it was a
+// use, too, so that it is not too old at once.
+absl::Time LastUse(const storage::HeldModel& model) {
+  return std::max(model.figures.last_used, model.created);
+}
+
 }  // namespace
 
 policy::PartitionSnapshot ViewOf(const storage::PartitionSnapshot& partition, absl::Time now) {
@@ -21,7 +27,7 @@ policy::PartitionSnapshot ViewOf(const storage::PartitionSnapshot& partition, ab
     const storage::UseFigures& figures = model.figures;
     view.models.push_back({.id = model.model_id,
                            .blobs = model.blobs,
-                           .uses = {figures.frequency, figures.credit, figures.last_used},
+                           .uses = {figures.frequency, figures.credit, LastUse(model)},
                            .compile_time = figures.compile_time,
                            .priority = PriorityOf(model.wish),
                            .pinned = model.wish.pinned || model.shared,
@@ -55,7 +61,7 @@ policy::GlobalSnapshot ViewOf(const storage::StoreSnapshot& all, const std::vect
                              .exclusive_bytes = model.own_bytes,
                              .size_bytes = model.logical_bytes,
                              .compile_time = model.figures.compile_time,
-                             .last_used = model.figures.last_used,
+                             .last_used = LastUse(model),
                              .priority = PriorityOf(model.wish),
                              .pinned = model.wish.pinned || model.shared,
                              .in_use = model.in_use});
