@@ -45,8 +45,8 @@ struct PartialFilter {
 struct VerifyOptions {
   // Read and hash every blob and plan; else compare names, sizes and records only.
   bool rehash = false;
-  // Remove stray files and records that nothing can mend, drop damaged plans, put blobs that prove right back
-  // in their place. Never removes a model.
+  // Remove stray files and records that nothing can mend, drop damaged plans and damaged uploads that no
+  // model names, put blobs that prove right back in their place. Never removes a model.
   bool repair = false;
 };
 
@@ -103,7 +103,8 @@ class Integrity {
 
   // --- Checks ---
 
-  // Checks that catalogue, memory and files agree and, as the options say, all bytes. A blob whose bytes are
+  // Checks that catalogue, memory and files agree and, as the options say, all bytes: of models, of uploads
+  // that are finished, of plans. A blob whose bytes are
   // wrong, or cannot be read, goes to quarantine and its models are named; nothing of it is deleted. `report`
   // is called for each problem and after each blob; CANCELLED when it returns false. One finding never hides
   // another. Other calls may overlap; what they change meanwhile may be reported or not.
@@ -120,10 +121,10 @@ class Integrity {
 
   // Copies the cache to `directory` (an absolute path) and remembers it; the store goes on in its own folder.
   // When it is next opened with `directory` as its cache folder, what came meanwhile is brought over and the
-  // old files are removed. May be stopped at any point, and repeated. `report` is called at least after each
-  // file; CANCELLED when it returns false. INVALID_ARGUMENT: no absolute path, or within a folder of the
-  // store. FAILED_PRECONDITION: not empty and not the target of an earlier move, not writable, or in use.
-  // RESOURCE_EXHAUSTED: it has not the room.
+  // old folder is removed, as far as it is ours. May be stopped at any point, and repeated. `report` is
+  // called at least after each file; CANCELLED when it returns false. INVALID_ARGUMENT: no absolute path, or
+  // within a folder of the store. FAILED_PRECONDITION: not empty and not the target of an earlier move of
+  // this store, not writable, or in use. RESOURCE_EXHAUSTED: it has not the room.
   absl::Status Move(const std::string& directory, const std::function<bool(const MoveProgress&)>& report);
   // Where to the cache is being moved; nothing when no move is under way.
   std::optional<std::string> move_target() const;

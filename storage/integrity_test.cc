@@ -82,6 +82,93 @@ TEST_CASE("a damaged blob names its models, a missing one too, and nothing is re
   CHECK(store.Problems() == "");
 }
 
+// Two uploads of kApp and kOther that no model names.
+struct Uploaded : Filled {
+  Uploaded() {
+    for (const Partition& partition : {kApp, kOther}) {
+      auto lease = (*this)->NewLease();
+      for (const std::string& bytes : {lone, sound}) {
+        REQUIRE(
+            (*this)->PutBlob(partition, RefOf(bytes), Region::Copy(absl::string_view(bytes)), *lease).ok());
+      }
+    }
+  }
+  const std::string lone = Bytes(700, 8), sound = Bytes(500, 9);
+  const std::string problem = "blob " + RefOf(lone).digest.ToHex() + ": has wrong bytes";
+  const std::string set_aside = "quarantine/" + RefOf(lone).digest.ToHex();
+};
+
+TEST_CASE("uploads that no model names are read, too, and a damaged one is told and set aside") {
+  Uploaded store;
+  uint64_t total = 0;
+  const auto note = [&](const VerifyNews& news) { return total = news.total_bytes, true; };
+  REQUIRE(store->integrity().VerifyAll({.rehash = true}, note).ok());
+  CHECK(total == kA.manifest.size() + kB.manifest.size() + 6000 + 700 + 500);
+  store.cache->FlipBit(BlobPathOf(store.lone), 77);
+  CHECK(store.Verify({}).empty());
+  for (const bool rehash : {true, false}) {
+    CAPTURE(rehash);
+    const auto told = store.Verify({.rehash = rehash});
+    REQUIRE(told.size() == 1);
+    CHECK(told[0].problem == store.problem);
+    CHECK(told[0].models.empty());
+    CHECK_FALSE(told[0].repaired);
+  }
+  CHECK(store->ListStaged().size() == 4);
+  CHECK(store.cache->Stat(store.set_aside).ok());
+  auto lease = store->NewLease();
+  const std::vector<BlobRef> refs = {RefOf(store.lone), RefOf(store.sound)};
+  CHECK(*store->FindMissing(kApp, refs, *lease) == std::vector<BlobRef>{refs[0]});
+}
+
+TEST_CASE("a repair drops a damaged upload that no model names, and no other") {
+  Uploaded store;
+  store.cache->FlipBit(BlobPathOf(store.lone), 77);
+  const bool known = GENERATE(false, true);
+  if (known) REQUIRE(store.Verify({.rehash = true}).size() == 1);
+  const auto mended = store.Verify({.rehash = !known, .repair = true});
+  REQUIRE(mended.size() == 1);
+  CHECK(mended[0].problem == store.problem + "; its upload was dropped");
+  CHECK(mended[0].repaired);
+  CHECK(store->ListStaged().size() == 2);
+  store.Collect();
+  CHECK(store->ListQuarantined()->empty());
+  CHECK(store.Verify({.rehash = true, .repair = true}).empty());
+  CHECK(store.Problems() == "");
+  auto lease = store->NewLease();
+  const std::vector<BlobRef> refs = {RefOf(store.lone), RefOf(store.sound)};
+  CHECK(*store->FindMissing(kApp, refs, *lease) == std::vector<BlobRef>{refs[0]});
+  REQUIRE(store->PutBlob(kApp, refs[0], Region::Copy(absl::string_view(store.lone)), *lease).ok());
+  CHECK(store->MapBlob(kApp, refs[0].digest, *lease).ok());
+}
+
+TEST_CASE("an upload whose disk failed for a while is put back by a repair") {
+  Uploaded store;
+  store.cache->SetUnreadable(BlobPathOf(store.lone), 500);
+  REQUIRE(store.Verify({.rehash = true}).size() == 1);
+  store.cache->SetUnreadable(store.set_aside, UINT64_MAX);
+  const auto mended = store.Verify({.rehash = true, .repair = true});
+  REQUIRE(mended.size() == 1);
+  CHECK(mended[0].repaired);
+  CHECK(store->ListStaged().size() == 4);
+  CHECK(store.Verify({.rehash = true}).empty());
+}
+
+TEST_CASE("a damaged blob that a model names keeps its uploads: a repair never costs a model its bytes") {
+  Filled store;
+  {
+    auto lease = store->NewLease();
+    const std::string& bytes = kA.constants[0];
+    REQUIRE(store->PutBlob(kOther, RefOf(bytes), Region::Copy(absl::string_view(bytes)), *lease).ok());
+  }
+  store.cache->FlipBit(BlobPathOf(kA.constants[0]), 77);
+  const auto told = store.Verify({.rehash = true, .repair = true});
+  REQUIRE(told.size() == 1);
+  CHECK_FALSE(told[0].repaired);
+  CHECK(told[0].models == std::vector<Digest>{kA.id()});
+  CHECK(store->ListStaged().size() == 1);
+}
+
 TEST_CASE("a disk that failed for a while is forgiven by a repair") {
   Filled store;
   store.cache->SetUnreadable(BlobPathOf(kA.constants[1]), 0);

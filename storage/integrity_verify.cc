@@ -13,7 +13,7 @@
 namespace modeld::storage {
 namespace {
 
-// Blobs that models name, and plans, with their sizes.
+// Blobs that models name or that were uploaded whole, and plans, with their sizes.
 struct Inventory {
   std::vector<BlobRef> blobs;
   std::vector<BlobRef> plans;
@@ -26,6 +26,16 @@ Inventory TakeInventory(StoreCore& core) ABSL_LOCKS_EXCLUDED(core.mu) {
   for (const auto& [digest, reference] : core.index.references()) {
     inventory.blobs.push_back({digest, reference.size_bytes});
     inventory.bytes += reference.size_bytes;
+  }
+  std::set<BlobRef> uploaded;
+  for (const auto& [id, upload] : core.index.records().uploads) {
+    if (upload.finished() && core.index.References(id.second) == 0) {
+      uploaded.insert({id.second, upload.size_bytes()});
+    }
+  }
+  for (const BlobRef& blob : uploaded) {
+    inventory.blobs.push_back(blob);
+    inventory.bytes += blob.size_bytes;
   }
   for (const auto& [key, plan] : core.index.records().plans) {
     inventory.plans.push_back({key, plan.size_bytes()});
@@ -55,8 +65,28 @@ bool PutBack(StoreCore& core, const BlobRef& blob) ABSL_LOCKS_EXCLUDED(core.mu) 
   return core.Verify(blob).ok();
 }
 
+// Whether models or finished uploads need the blob.
+bool IsNeeded(StoreCore& core, const Digest& blob) ABSL_LOCKS_EXCLUDED(core.mu) {
+  absl::MutexLock lock(&core.mu);
+  return core.index.References(blob) > 0 || core.index.HasFinishedUpload(blob);
+}
+
+// Ends the finished uploads of a damaged blob that no model names: its bytes are no use to anybody, and
+// whoever sent them sends them again. The collector takes its mark and its file. False: there was nothing to
+// end, or it could not be written.
+bool DropUploads(StoreCore& core, const Digest& blob) ABSL_LOCKS_EXCLUDED(core.mu) {
+  absl::MutexLock lock(&core.mu);
+  const bool damaged = core.index.HealthOfBlob(blob) != Health::kWhole;
+  if (!damaged || core.index.References(blob) > 0) return false;
+  Transaction changes;
+  for (const auto& [id, upload] : core.index.records().uploads) {
+    if (id.second == blob && upload.finished()) changes.uploads[id] = std::nullopt;
+  }
+  return !changes.uploads.empty() && core.Commit(changes, Durability::kSynced).ok();
+}
+
 // A deleted blob is no finding; a disk that fails is one of this blob alone.
-VerifyNews CheckBlob(StoreCore& core, const BlobRef& blob, const VerifyOptions& options)
+VerifyNews ReadBlob(StoreCore& core, const BlobRef& blob, const VerifyOptions& options)
     ABSL_LOCKS_EXCLUDED(core.mu) {
   StoreCore::Pin pin(core, blob.digest);
   const bool known_bad = !HealthNews(core, blob.digest).problem.empty();
@@ -66,10 +96,20 @@ VerifyNews CheckBlob(StoreCore& core, const BlobRef& blob, const VerifyOptions& 
     news.repaired = true;
     return news;
   }
+  if (!IsNeeded(core, blob.digest)) return news;
   const absl::Status verified = core.Verify(blob);
   if (verified.ok()) return news;
   if (absl::IsDataLoss(verified)) return HealthNews(core, blob.digest);
   news.problem = std::string(verified.message());
+  return news;
+}
+
+VerifyNews CheckBlob(StoreCore& core, const BlobRef& blob, const VerifyOptions& options)
+    ABSL_LOCKS_EXCLUDED(core.mu) {
+  VerifyNews news = options.rehash ? ReadBlob(core, blob, options) : HealthNews(core, blob.digest);
+  if (news.problem.empty() || news.repaired || !options.repair) return news;
+  news.repaired = DropUploads(core, blob.digest);
+  if (news.repaired) absl::StrAppend(&news.problem, "; its upload was dropped");
   return news;
 }
 
@@ -101,7 +141,7 @@ absl::Status Integrity::VerifyAll(const VerifyOptions& options,
     if (!tell(std::move(news))) return cancelled;
   }
   for (const BlobRef& blob : inventory.blobs) {
-    VerifyNews news = options.rehash ? CheckBlob(core_, blob, options) : HealthNews(core_, blob.digest);
+    VerifyNews news = CheckBlob(core_, blob, options);
     if (options.rehash) progress.done_bytes += blob.size_bytes;
     if ((options.rehash || !news.problem.empty()) && !tell(std::move(news))) return cancelled;
   }
