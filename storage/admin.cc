@@ -14,15 +14,11 @@
 namespace modeld::storage {
 namespace {
 
-// The name of a partition; made up from its hash when its record cannot be read.
-Partition NameOf(const Index& index, const PartitionId& id) {
-  auto found = index.records().partitions.find(id);
-  return found != index.records().partitions.end() ? found->second.name() : absl::StrCat("?", id.ToHex());
-}
-
-ModelInfo Describe(const Index& index, const Owned& id, const record::HoldRecord& hold) {
+ModelInfo Describe(const StoreCore& core, const Owned& id, const record::HoldRecord& hold)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(core.mu) {
+  const Index& index = core.index;
   ModelInfo info;
-  info.partition = NameOf(index, id.first);
+  info.partition = core.NameOf(id.first);
   info.model_id = id.second;
   info.display_name = hold.display_name();
   info.source = hold.source();
@@ -57,9 +53,10 @@ std::vector<PartitionInfo> ModelStore::ListPartitions() const {
     info.last_used = std::max(info.last_used, absl::FromUnixMicros(upload.touched_us()));
   }
   for (const auto& [id, key] : index.records().keys) ++infos[id.first].keys;
+  for (const auto& [id, limits] : index.records().limits) infos.try_emplace(id);
   std::vector<PartitionInfo> list;
   for (auto& [id, info] : infos) {
-    info.partition = NameOf(index, id);
+    info.partition = core_->NameOf(id);
     info.logical_bytes = index.LogicalBytes(id);
     info.staged_bytes = index.StagedBytes(id);
     auto record = index.records().partitions.find(id);
@@ -79,7 +76,7 @@ std::vector<ModelInfo> ModelStore::ListModels(const std::optional<Partition>& pa
   absl::MutexLock lock(&core_->mu);
   std::vector<ModelInfo> list;
   for (const auto& [id, hold] : core_->index.records().holds) {
-    if (!only || id.first == *only) list.push_back(Describe(core_->index, id, hold));
+    if (!only || id.first == *only) list.push_back(Describe(*core_, id, hold));
   }
   std::sort(list.begin(), list.end(), [](const ModelInfo& a, const ModelInfo& b) {
     return std::tie(a.partition, a.model_id) < std::tie(b.partition, b.model_id);
@@ -92,7 +89,7 @@ std::vector<StagedInfo> ModelStore::ListStaged() const {
   std::vector<StagedInfo> list;
   for (const auto& [id, upload] : core_->index.records().uploads) {
     StagedInfo& info = list.emplace_back();
-    info.partition = NameOf(core_->index, id.first);
+    info.partition = core_->NameOf(id.first);
     info.blob = {id.second, upload.size_bytes()};
     info.committed_bytes = upload.durable_bytes();
     info.finished = upload.finished();

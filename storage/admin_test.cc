@@ -1,5 +1,7 @@
 #include <catch2/catch.hpp>
 
+#include "storage/ledger.h"
+#include "storage/space.h"
 #include "storage/test_store.h"
 
 namespace modeld::storage {
@@ -78,6 +80,60 @@ TEST_CASE("storing again keeps the first name unless a new one is given") {
               .ok());
   CHECK(store->ListModels()[0].display_name == "a model");
   CHECK(store->ListModels()[0].source == "web");
+}
+
+TEST_CASE("a partition that the user bounds is listed by its name before it has anything, and after") {
+  TestStore store;
+  REQUIRE(store->space().SetLimits(kOne, {.quota_bytes = 10'000}).ok());
+  const auto names = [&] {
+    std::vector<Partition> names;
+    for (const PartitionInfo& info : store->ListPartitions()) names.push_back(info.partition);
+    return names;
+  };
+  CHECK(names() == std::vector<Partition>{kOne});
+  CHECK(store->ListPartitions()[0].models == 0);
+  CHECK(store->ListPartitions()[0].logical_bytes == 0);
+  CHECK(store->Usage().partitions == 0);
+  REQUIRE(StoreWhole(*store, kTwo, kB).ok());
+  REQUIRE(StoreWhole(*store, kOne, kA).ok());
+  std::vector<Partition> both = {kOne, kTwo};
+  std::sort(both.begin(), both.end());
+  CHECK(names() == both);
+  CHECK(store->RemovePartition(kOne).value());
+  store.Collect();
+  store.Crash(FakeFileSystem::Survival::kSyncedOnly);
+  store.Start();
+  CHECK(names() == both);
+  REQUIRE(store->space().SetLimits(kOne, {}).ok());
+  CHECK(names() == std::vector<Partition>{kTwo});
+}
+
+TEST_CASE(
+    "removing a partition takes the decisions about it along, but neither budgets nor the user's word") {
+  TestStore store;
+  REQUIRE(StoreWhole(*store, kOne, kA).ok());
+  REQUIRE(StoreWhole(*store, kTwo, kA).ok());
+  REQUIRE(store->space().Record({kB.id(), kOne, "refused", "no room", {}}).ok());
+  REQUIRE(store->space().SetWish(kA.id(), true, std::nullopt).ok());
+  REQUIRE(store->space().SetLimits(kOne, {.keep_at_most = 3}).ok());
+  SiteBudget budget;
+  budget.probes.push_back({ModelTag(kA.id()), absl::FromUnixSeconds(5)});
+  REQUIRE(store->ledger().SetBudget(kOne, budget).ok());
+
+  CHECK(store->RemovePartition(kOne).value());
+  store.Crash(FakeFileSystem::Survival::kSyncedOnly);
+  store.Start();
+  REQUIRE(store->space().DecisionsOf(kA.id()).size() == 1);
+  CHECK(store->space().DecisionsOf(kA.id())[0].partition == kTwo);
+  CHECK(store->space().DecisionsOf(kB.id()).empty());
+  CHECK(store->space().PartitionNames() == std::vector<Partition>{kTwo});
+  CHECK(store->space().WishOf(kA.id()).pinned);
+  CHECK(store->space().LimitsOf(kOne).keep_at_most == 3);
+  CHECK(store->ledger().Budget(kOne).probes == budget.probes);
+  // What was only spoken of is there to remove, too; what is gone is not.
+  REQUIRE(store->space().Record({kB.id(), kOne, "refused", "no room", {}}).ok());
+  CHECK(store->RemovePartition(kOne).value());
+  CHECK_FALSE(store->RemovePartition(kOne).value());
 }
 
 TEST_CASE("removing a partition takes all of it and nothing of others'") {

@@ -196,7 +196,7 @@ class ModelStore {
 
   // --- The user's view. A damaged record never hides the others: it is listed as damaged ---
 
-  // All partitions that hold a model or an upload, by name.
+  // All partitions that hold a model or an upload, or that the user has set limits for, by name.
   std::vector<PartitionInfo> ListPartitions() const;
   // All models, or one partition's, by partition and id. A model that several partitions hold is listed for
   // each.

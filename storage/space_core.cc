@@ -223,8 +223,12 @@ std::optional<record::DecisionRecord::Uses> StoreCore::TakeUses(const Digest& mo
 }
 
 Partition StoreCore::NameOf(const PartitionId& id) const {
-  auto found = index.records().partitions.find(id);
-  return found != index.records().partitions.end() ? found->second.name() : absl::StrCat("?", id.ToHex());
+  const auto& records = index.records();
+  if (auto found = records.partitions.find(id); found != records.partitions.end()) {
+    return found->second.name();
+  }
+  auto bounded = records.limits.find(id);
+  return bounded != records.limits.end() ? bounded->second.name() : absl::StrCat("?", id.ToHex());
 }
 
 record::DecisionRecord& StoreCore::AddDecision(const Digest& model, absl::string_view partition,

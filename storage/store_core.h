@@ -157,7 +157,7 @@ class StoreCore {
   std::optional<record::DecisionRecord::Uses> TakeUses(const Digest& model, absl::string_view partition,
                                                        Transaction& changes) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
-  // The name of a partition; made up from its hash when its record cannot be read.
+  // The name of a partition that has something or is bounded; made up from its hash when no record tells it.
   Partition NameOf(const PartitionId& id) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
 
   // RESOURCE_EXHAUSTED when an upload of `blob` would pass the partition's staging limit.
