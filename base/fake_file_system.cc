@@ -178,7 +178,7 @@ absl::Status FakeFileSystem::MakeDir(absl::string_view path) {
   absl::StatusOr<NodePtr> found = Find(path);
   if (found.ok()) return (*found)->directory ? absl::OkStatus() : Error(ENOTDIR);
   if (!absl::IsNotFound(found.status())) return found.status();
-  MODELD_RETURN_IF_ERROR(CheckParent(path));
+  if (!path.empty()) MODELD_RETURN_IF_ERROR(CheckParent(path));
   MODELD_RETURN_IF_ERROR(Step());
   Set(std::string(path), NewDirectory(), next_group_++);
   return absl::OkStatus();
@@ -199,6 +199,18 @@ absl::Status FakeFileSystem::Remove(absl::string_view path) {
   absl::MutexLock lock(&mu_);
   MODELD_ASSIGN_OR_RETURN(NodePtr node, Find(path));
   if (node->directory) return Error(EISDIR);
+  MODELD_RETURN_IF_ERROR(Step());
+  Set(std::string(path), nullptr, next_group_++);
+  return absl::OkStatus();
+}
+
+absl::Status FakeFileSystem::RemoveDir(absl::string_view path) {
+  absl::MutexLock lock(&mu_);
+  MODELD_ASSIGN_OR_RETURN(NodePtr node, Find(path));
+  if (!node->directory) return Error(ENOTDIR);
+  for (const auto& [entry, unused] : seen_) {
+    if (!entry.empty() && Parent(entry) == path) return Error(ENOTEMPTY);
+  }
   MODELD_RETURN_IF_ERROR(Step());
   Set(std::string(path), nullptr, next_group_++);
   return absl::OkStatus();
@@ -343,10 +355,18 @@ void FakeFileSystem::Wipe() {
 }
 
 std::vector<std::string> FakeFileSystem::Files() const {
+  return Paths(false);
+}
+
+std::vector<std::string> FakeFileSystem::Folders() const {
+  return Paths(true);
+}
+
+std::vector<std::string> FakeFileSystem::Paths(bool folders) const {
   absl::MutexLock lock(&mu_);
   std::vector<std::string> paths;
   for (const auto& [path, node] : seen_) {
-    if (!node->directory) paths.push_back(path);
+    if (node->directory == folders) paths.push_back(path);
   }
   return paths;
 }

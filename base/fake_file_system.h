@@ -41,6 +41,7 @@ class FakeFileSystem : public FileSystem {
   absl::Status MakeDir(absl::string_view path) override;
   absl::Status Rename(absl::string_view from, absl::string_view to) override;
   absl::Status Remove(absl::string_view path) override;
+  absl::Status RemoveDir(absl::string_view path) override;
   absl::Status SyncDir(absl::string_view path) override;
   absl::StatusOr<uint64_t> FreeBytes() override;
   absl::StatusOr<uint64_t> TotalBytes() override;
@@ -66,6 +67,8 @@ class FakeFileSystem : public FileSystem {
   void Wipe();
   // Paths of all plain files, sorted.
   std::vector<std::string> Files() const;
+  // Paths of all folders, sorted; the first is "" while the folder itself is there.
+  std::vector<std::string> Folders() const;
 
  private:
   struct Node {
@@ -92,6 +95,7 @@ class FakeFileSystem : public FileSystem {
   absl::StatusOr<NodePtr> Find(absl::string_view path) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status CheckParent(absl::string_view path) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Set(const std::string& path, NodePtr node, uint64_t group) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::vector<std::string> Paths(bool folders) const;
   void DropOrphans() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   FaultPlan& plan_;

@@ -170,6 +170,9 @@ constexpr size_t kMaxCopiedBytes = 256 << 10;
 // Where a vector instruction may want an address to be.
 constexpr std::align_val_t kCopyAlignment{64};
 
+// How often a lock's file may vanish under whoever takes it, before it counts as used.
+constexpr int kLockAttempts = 100;
+
 // The unit of st_blocks, whatever the disk's own is.
 constexpr uint64_t kStatBlockBytes = 512;
 
@@ -277,6 +280,13 @@ class RealFileSystem : public FileSystem {
     return ::unlinkat(place.dir.get(), place.leaf.c_str(), 0) == 0 ? absl::OkStatus() : Error();
   }
 
+  absl::Status RemoveDir(absl::string_view path) override {
+    if (path.empty()) return ::rmdir(root_.c_str()) == 0 ? absl::OkStatus() : Error();
+    MODELD_ASSIGN_OR_RETURN(Place place, Locate(path));
+    const int rc = ::unlinkat(place.dir.get(), place.leaf.c_str(), AT_REMOVEDIR);
+    return rc == 0 ? absl::OkStatus() : Error();
+  }
+
   absl::Status SyncDir(absl::string_view path) override {
     MODELD_ASSIGN_OR_RETURN(Fd dir, OpenDir(path));
     return Retry([&] { return ::fsync(dir.get()); }) == 0 ? absl::OkStatus() : Error();
@@ -293,12 +303,16 @@ class RealFileSystem : public FileSystem {
   }
 
   absl::StatusOr<std::unique_ptr<FileLock>> Lock(absl::string_view path) override {
-    MODELD_ASSIGN_OR_RETURN(Fd fd, OpenPlainFile(path, Access::kCreate));
-    if (Retry([&] { return ::flock(fd.get(), LOCK_EX | LOCK_NB); }) == 0) {
-      return std::make_unique<RealFileLock>(std::move(fd));
+    const auto used = [&] { return absl::AbortedError(absl::StrCat(name_, ": somebody else uses it")); };
+    for (int attempt = 0; attempt < kLockAttempts; ++attempt) {
+      MODELD_ASSIGN_OR_RETURN(Fd fd, OpenPlainFile(path, Access::kCreate));
+      if (Retry([&] { return ::flock(fd.get(), LOCK_EX | LOCK_NB); }) != 0) {
+        return errno == EWOULDBLOCK ? used() : Error();
+      }
+      // Between the two calls above its holder may have removed it.
+      if (IsNamed(fd, path)) return std::make_unique<RealFileLock>(std::move(fd));
     }
-    if (errno == EWOULDBLOCK) return absl::AbortedError(absl::StrCat(name_, ": somebody else uses it"));
-    return Error();
+    return used();
   }
 
  private:
@@ -309,6 +323,15 @@ class RealFileSystem : public FileSystem {
   };
 
   absl::Status Error() const { return ErrnoStatus(errno, name_); }
+
+  // Whether `path` is the name of this very file.
+  bool IsNamed(const Fd& fd, absl::string_view path) {
+    const absl::StatusOr<Place> place = Locate(path);
+    struct stat opened, named;
+    return place.ok() && ::fstat(fd.get(), &opened) == 0 &&
+           ::fstatat(place->dir.get(), place->leaf.c_str(), &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+  }
 
   absl::StatusOr<struct statvfs> DiskInfo() {
     MODELD_ASSIGN_OR_RETURN(Fd root, OpenDir(""));
@@ -366,10 +389,21 @@ class RealFileSystem : public FileSystem {
     return fd;
   }
 
+  // Makes the name of a folder above the root, or of the root itself, durable: the first `end` characters.
+  absl::Status SyncAbove(size_t end) const {
+    const std::string above = root_.substr(0, root_.rfind('/', end - 1) + 1);
+    const Fd dir(Retry([&] { return ::open(above.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
+    // A folder that may be written to but not read cannot be synced.
+    if (!dir.ok()) return errno == EACCES ? absl::OkStatus() : Error();
+    return Retry([&] { return ::fsync(dir.get()); }) == 0 ? absl::OkStatus() : Error();
+  }
+
   absl::Status MakeRoot() const {
     for (size_t at = 1; at <= root_.size(); ++at) {
       if (at != root_.size() && root_[at] != '/') continue;
-      if (::mkdir(root_.substr(0, at).c_str(), 0700) != 0 && errno != EEXIST) {
+      if (::mkdir(root_.substr(0, at).c_str(), 0700) == 0) {
+        MODELD_RETURN_IF_ERROR(SyncAbove(at));
+      } else if (errno != EEXIST) {
         // A parent that exists but may not be written to answers EROFS or EACCES rather than EEXIST.
         int error = errno;
         struct stat info;

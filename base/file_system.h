@@ -95,6 +95,8 @@ class FileSystem {
   virtual absl::Status Rename(absl::string_view from, absl::string_view to) = 0;
   // Unlinks a file. NOT_FOUND when absent.
   virtual absl::Status Remove(absl::string_view path) = 0;
+  // Removes an empty folder ("" too). NOT_FOUND when absent; FAILED_PRECONDITION when it holds something.
+  virtual absl::Status RemoveDir(absl::string_view path) = 0;
   // Makes the names in a folder ("" too) durable.
   virtual absl::Status SyncDir(absl::string_view path) = 0;
   // Bytes that an unprivileged process may still write.
@@ -102,7 +104,8 @@ class FileSystem {
   // The size of the disk.
   virtual absl::StatusOr<uint64_t> TotalBytes() = 0;
   // Takes an exclusive lock on a file, created when absent. ABORTED when somebody else, in this process or
-  // another, holds it. Goes with the process, also when it is killed.
+  // another, holds it. Goes with the process, also when it is killed. The file may be removed by who holds
+  // the lock: nobody is then left with the lock of a file that has no name.
   virtual absl::StatusOr<std::unique_ptr<FileLock>> Lock(absl::string_view path) = 0;
 };
 

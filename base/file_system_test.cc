@@ -5,12 +5,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <cerrno>
 #include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <iterator>
+#include <thread>
 #include <vector>
 
 #include "base/clock.h"
@@ -136,6 +138,50 @@ TEST_CASE("a lock excludes others until it is dropped") {
     lock->reset();
     CHECK(fs.Lock("lock").ok());
   });
+}
+
+TEST_CASE("empty folders are removed, others are not") {
+  OnBoth([](FileSystem& fs) {
+    REQUIRE(fs.MakeDir("d").ok());
+    WriteAll(fs, "d/x", "1");
+    CHECK(absl::IsFailedPrecondition(fs.RemoveDir("d")));
+    CHECK(absl::IsFailedPrecondition(fs.RemoveDir("d/x")));
+    CHECK(absl::IsFailedPrecondition(fs.RemoveDir("")));
+    CHECK(absl::IsNotFound(fs.RemoveDir("missing")));
+    CHECK(absl::IsInvalidArgument(fs.RemoveDir("..")));
+    REQUIRE(fs.Remove("d/x").ok());
+    CHECK(fs.RemoveDir("d").ok());
+    CHECK(fs.RemoveDir("").ok());
+    CHECK(absl::IsNotFound(fs.Stat("").status()));
+    CHECK(absl::IsNotFound(fs.Open("x", Access::kCreate).status()));
+    REQUIRE(fs.MakeDir("").ok());
+    CHECK(fs.List("")->empty());
+    WriteAll(fs, "x", "1");
+  });
+}
+
+TEST_CASE("a lock whose file its holders remove is never held by two") {
+  const std::string root = ScratchFolder();
+  std::atomic<int> holders = 0, taken = 0;
+  std::atomic<bool> twice = false;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      auto fs = NewRealFileSystem(root, "the test folder");
+      for (int turn = 0; turn < 3000; ++turn) {
+        const auto lock = fs->Lock("lock");
+        if (!lock.ok()) continue;
+        ++taken;
+        if (++holders > 1) twice = true;
+        std::this_thread::yield();  // for others to come
+        --holders;
+        fs->Remove("lock").IgnoreError();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  CHECK_FALSE(twice);
+  CHECK(taken > 0);
 }
 
 TEST_CASE("the disk's files are private and links are not followed") {
