@@ -1,6 +1,5 @@
 // Moving the cache folder: copying while the store is in use, and completing that at the next start.
 #include <algorithm>
-#include <set>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -8,93 +7,11 @@
 #include "base/status.h"
 #include "storage/integrity.h"
 #include "storage/move.h"
+#include "storage/move_files.h"
 #include "storage/store_core.h"
 
 namespace modeld::storage {
 namespace {
-
-constexpr absl::string_view kLock = "lock";
-constexpr absl::string_view kTag = "CACHEDIR.TAG";
-// What a new file system may hold before anybody used it.
-constexpr absl::string_view kLostAndFound = "lost+found";
-constexpr absl::string_view kCopy = "staging/move";
-constexpr size_t kPieceSize = size_t{1} << 20;
-
-struct FileEntry {
-  std::string path;
-  uint64_t size_bytes = 0;
-};
-
-std::shared_ptr<FileSystem> OpenFolder(const StoreCore& core, const std::string& path,
-                                       const std::string& name) {
-  if (core.options.open_folder) return core.options.open_folder(path);
-  return NewRealFileSystem(path, name);
-}
-
-// Plain files beneath `folder`, at most two levels down. A folder that is not there is empty.
-absl::Status AddFiles(FileSystem& folder, const std::string& path, int levels,
-                      std::vector<FileEntry>& files) {
-  const absl::StatusOr<std::vector<std::string>> names = folder.List(path);
-  if (absl::IsNotFound(names.status())) return absl::OkStatus();
-  MODELD_RETURN_IF_ERROR(names.status());
-  for (const std::string& name : *names) {
-    const std::string below = absl::StrCat(path, "/", name);
-    const absl::StatusOr<FileInfo> info = folder.Stat(below);
-    if (!info.ok()) continue;  // went meanwhile
-    if (info->is_plain_file) files.push_back({below, info->size_bytes});
-    if (info->is_directory && levels > 1) MODELD_RETURN_IF_ERROR(AddFiles(folder, below, levels - 1, files));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::vector<FileEntry>> FilesIn(FileSystem& folder, std::initializer_list<const char*> parts) {
-  std::vector<FileEntry> files;
-  for (const char* part : parts) MODELD_RETURN_IF_ERROR(AddFiles(folder, part, 2, files));
-  return files;
-}
-
-// Makes the folders above a file, durably.
-absl::Status MakeParents(FileSystem& folder, absl::string_view path) {
-  for (size_t slash = path.find('/'); slash != absl::string_view::npos; slash = path.find('/', slash + 1)) {
-    const absl::string_view parent = path.substr(0, slash);
-    MODELD_RETURN_IF_ERROR(folder.MakeDir(parent));
-    const size_t above = parent.rfind('/');
-    MODELD_RETURN_IF_ERROR(
-        folder.SyncDir(above == absl::string_view::npos ? absl::string_view() : parent.substr(0, above)));
-  }
-  return absl::OkStatus();
-}
-
-absl::string_view ParentOf(absl::string_view path) {
-  return path.substr(0, path.rfind('/'));
-}
-
-// A copy has its name only when all of it is durable. NOT_FOUND: the file went meanwhile. ABORTED: `on` says
-// so.
-absl::Status CopyFile(FileSystem& from, FileSystem& to, const std::string& path,
-                      const std::function<bool(uint64_t)>& on) {
-  MODELD_ASSIGN_OR_RETURN(const std::unique_ptr<File> source, from.Open(path, FileSystem::Access::kRead));
-  MODELD_RETURN_IF_ERROR(MakeParents(to, path));
-  MODELD_ASSIGN_OR_RETURN(const std::unique_ptr<File> copy, to.Open(kCopy, FileSystem::Access::kCreate));
-  MODELD_RETURN_IF_ERROR(copy->Truncate(0));
-  std::vector<std::byte> buffer(kPieceSize);
-  for (uint64_t at = 0;;) {
-    MODELD_ASSIGN_OR_RETURN(const size_t count, source->ReadAt(at, buffer));
-    if (count == 0) break;
-    MODELD_RETURN_IF_ERROR(
-        copy->WriteAt(at, absl::string_view(reinterpret_cast<const char*>(buffer.data()), count)));
-    at += count;
-    if (!on(count)) return absl::AbortedError("the copy was stopped");
-  }
-  MODELD_RETURN_IF_ERROR(copy->Sync());
-  MODELD_RETURN_IF_ERROR(to.Rename(kCopy, path));
-  return to.SyncDir(ParentOf(path));
-}
-
-bool IsThere(FileSystem& folder, const FileEntry& file) {
-  const absl::StatusOr<FileInfo> info = folder.Stat(file.path);
-  return info.ok() && info->is_plain_file && info->size_bytes == file.size_bytes;
-}
 
 // Whether one path is the other, or lies beneath it.
 bool Overlap(absl::string_view a, absl::string_view b) {
@@ -116,18 +33,32 @@ absl::Status CheckDirectory(const StoreOptions& options, const std::string& dire
   return absl::OkStatus();
 }
 
-// Takes the folder for the move. FAILED_PRECONDITION as Integrity::Move() says.
-absl::StatusOr<std::unique_ptr<FileLock>> TakeTarget(FileSystem& target, bool begun_before) {
-  MODELD_RETURN_IF_ERROR(target.MakeDir(""));
-  absl::StatusOr<std::unique_ptr<FileLock>> lock = target.Lock(kLock);
-  if (absl::IsAborted(lock.status()))
-    return absl::FailedPreconditionError("directory: another modeld uses it");
-  MODELD_RETURN_IF_ERROR(lock.status());
-  MODELD_ASSIGN_OR_RETURN(std::vector<std::string> names, target.List(""));
-  std::erase(names, std::string(kLock));
-  std::erase(names, std::string(kLostAndFound));
-  if (!names.empty() && !begun_before) return absl::FailedPreconditionError("directory: is not empty");
-  return lock;
+// Every blob that a model names is in the cache folder.
+bool HasAllBlobs(const StoreCore& core) ABSL_EXCLUSIVE_LOCKS_REQUIRED(core.mu) {
+  for (const auto& [digest, reference] : core.index.references()) {
+    if (!core.files.CheckSize({digest, reference.size_bytes}).ok()) return false;
+  }
+  return true;
+}
+
+// Brings over what the cache folder lacks and empties the old one. False: something is to be done yet.
+bool TakeOver(StoreCore& core, FileSystem& old) ABSL_EXCLUSIVE_LOCKS_REQUIRED(core.mu) {
+  FileSystem& cache = core.files.cache();
+  // A disk that is not mounted looks like this, too, and an old folder that is removed already.
+  if (!IsCacheFolder(old)) return HasAllBlobs(core);
+  const absl::StatusOr<std::unique_ptr<FileLock>> lock = LockCacheFolder(old);
+  if (!lock.ok()) return false;
+  const absl::StatusOr<std::vector<MovedFile>> files = FilesIn(old, kCacheParts);
+  if (!files.ok()) return false;
+  for (const MovedFile& file : *files) {
+    // An upload that went on in the new folder is ahead of the old one.
+    const bool staged = absl::StartsWith(file.path, "staging/");
+    if (staged ? cache.Stat(file.path).ok() : IsThere(cache, file)) continue;
+    const absl::Status copied = CopyFile(old, cache, file.path, [](uint64_t) { return true; });
+    ++(copied.ok() ? core.recovery.files_moved : core.recovery.files_not_moved);
+  }
+  // From here on the new folder has everything, durably.
+  return core.recovery.files_not_moved == 0 && RemoveCacheFolder(old, *files);
 }
 
 }  // namespace
@@ -135,23 +66,26 @@ absl::StatusOr<std::unique_ptr<FileLock>> TakeTarget(FileSystem& target, bool be
 absl::Status Integrity::Move(const std::string& directory,
                              const std::function<bool(const MoveProgress&)>& report) {
   MODELD_RETURN_IF_ERROR(CheckDirectory(core_.options, directory));
-  const std::shared_ptr<FileSystem> target = OpenFolder(core_, directory, "the new cache folder");
-  MODELD_ASSIGN_OR_RETURN(const std::unique_ptr<FileLock> lock,
-                          TakeTarget(*target, move_target() == directory));
+  const std::shared_ptr<FileSystem> target = OpenFolder(core_.options, directory, "the new cache folder");
+  MODELD_ASSIGN_OR_RETURN(MoveTarget taken, MoveTarget::Take(*target, core_.options));
   FileSystem& source = core_.files.cache();
   // Uploads and quarantined files change or are few: they are brought over at the next start.
-  MODELD_ASSIGN_OR_RETURN(std::vector<FileEntry> files, FilesIn(source, {"blobs", "plans"}));
+  MODELD_ASSIGN_OR_RETURN(const std::vector<MovedFile> files,
+                          FilesIn(source, std::vector<std::string>{"blobs", "plans"}));
   MoveProgress progress;
-  for (const FileEntry& file : files) progress.total_bytes += file.size_bytes;
-  std::erase_if(files, [&](const FileEntry& file) { return IsThere(*target, file); });
   uint64_t needed = 0;
-  for (const FileEntry& file : files) needed += file.size_bytes;
-  progress.copied_bytes = progress.total_bytes - needed;
-  MODELD_ASSIGN_OR_RETURN(const uint64_t free_bytes, target->FreeBytes());
-  if (needed > free_bytes) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("directory: has ", free_bytes, " bytes of room, the cache needs ", needed));
+  for (const MovedFile& file : files) {
+    progress.total_bytes += file.size_bytes;
+    if (!IsThere(*target, file)) needed += file.size_bytes;
   }
+  const absl::StatusOr<uint64_t> free_bytes = target->FreeBytes();
+  if (!free_bytes.ok() || needed > *free_bytes) {
+    taken.GiveBack();
+    MODELD_RETURN_IF_ERROR(free_bytes.status());
+    return absl::ResourceExhaustedError(
+        absl::StrCat("directory: has ", *free_bytes, " bytes of room, the cache needs ", needed));
+  }
+  MODELD_RETURN_IF_ERROR(Annotate(taken.Mark(), "directory"));
   {
     absl::MutexLock hold(&core_.mu);
     record::MoveRecord move;
@@ -165,14 +99,16 @@ absl::Status Integrity::Move(const std::string& directory,
   MODELD_RETURN_IF_ERROR(BlobFiles(target).EnsureLayout());
   const absl::Status cancelled = absl::CancelledError("the move was stopped; it can be taken up again");
   if (!report(progress)) return cancelled;
-  for (const FileEntry& file : files) {
-    uint64_t copied = 0;
-    const absl::Status done = CopyFile(source, *target, file.path, [&](uint64_t bytes) {
-      copied += bytes;
-      MoveProgress now = progress;
-      now.copied_bytes += copied;
-      return report(now);
-    });
+  for (const MovedFile& file : files) {
+    // A file that proves wrong is read and then copied, one that grew has more: the bar waits for the others.
+    uint64_t handled = 0;
+    const auto on = [&](uint64_t bytes) {
+      handled = std::min(handled + bytes, file.size_bytes);
+      return report({progress.copied_bytes + handled, progress.total_bytes});
+    };
+    const absl::StatusOr<bool> copied = IsCopied(*target, file, on);
+    const absl::Status done =
+        copied.ok() && !*copied ? CopyFile(source, *target, file.path, on) : copied.status();
     if (absl::IsAborted(done)) return cancelled;
     // What went, or cannot be read just now, is looked at again at the next start.
     const bool from_target = absl::IsResourceExhausted(done) || absl::IsFailedPrecondition(done);
@@ -191,37 +127,18 @@ std::optional<std::string> Integrity::move_target() const {
 }
 
 absl::Status CompleteMove(StoreCore& core) {
-  auto move = core.index.records().moves.find(0);
-  if (move == core.index.records().moves.end() || move->second.to() != core.options.cache_dir) {
-    return absl::OkStatus();
+  const auto move = core.index.records().moves.find(0);
+  const bool here = move != core.index.records().moves.end() && move->second.to() == core.options.cache_dir;
+  if (here) {
+    if (!TakeOver(core, *OpenFolder(core.options, move->second.from(), "the old cache folder"))) {
+      return absl::OkStatus();
+    }
+    Transaction changes;
+    changes.moves[0] = std::nullopt;
+    MODELD_RETURN_IF_ERROR(core.Commit(changes, Durability::kSynced));
   }
-  const std::shared_ptr<FileSystem> old = OpenFolder(core, move->second.from(), "the old cache folder");
-  FileSystem& cache = core.files.cache();
-  const auto everything = {"blobs", "plans", "staging", "quarantine"};
-  std::unique_ptr<FileLock> lock;
-  if (old->Stat("blobs").ok()) {
-    absl::StatusOr<std::unique_ptr<FileLock>> taken = old->Lock(kLock);
-    // Somebody else uses it, or the disk is not there: the next start looks again.
-    if (!taken.ok()) return absl::OkStatus();
-    lock = *std::move(taken);
-  }
-  const absl::StatusOr<std::vector<FileEntry>> files = FilesIn(*old, everything);
-  if (!files.ok()) return absl::OkStatus();
-  for (const FileEntry& file : *files) {
-    // An upload that went on in the new folder is ahead of the old one.
-    const bool staged = absl::StartsWith(file.path, "staging/");
-    if (staged ? cache.Stat(file.path).ok() : IsThere(cache, file)) continue;
-    const absl::Status copied = CopyFile(*old, cache, file.path, [](uint64_t) { return true; });
-    ++(copied.ok() ? core.recovery.files_moved : core.recovery.files_not_moved);
-  }
-  if (core.recovery.files_not_moved > 0) return absl::OkStatus();
-  // From here the new folder has everything, durably. What cannot be removed stays behind, of no use to
-  // anybody.
-  for (const FileEntry& file : *files) old->Remove(file.path).IgnoreError();
-  if (lock != nullptr) old->Remove(kTag).IgnoreError();
-  Transaction changes;
-  changes.moves[0] = std::nullopt;
-  return core.Commit(changes, Durability::kSynced);
+  MoveTarget::RemoveMark(core.files.cache());
+  return absl::OkStatus();
 }
 
 }  // namespace modeld::storage
