@@ -81,7 +81,12 @@ void Index::CountSight(const Owned& hold, int by) {
     const bool saw = sight_.contains(sight);
     Count(sight_, sight, by);
     if (sight_.contains(sight) == saw) continue;
-    ChangeSums(hold.first, [&](Sums& sums) { sums.logical_bytes += by * blob.size_bytes; });
+    auto upload = records_.uploads.find(sight);
+    const uint64_t staged = upload == records_.uploads.end() ? 0 : upload->second.size_bytes();
+    ChangeSums(hold.first, [&](Sums& sums) {
+      sums.logical_bytes += by * blob.size_bytes;
+      sums.both_bytes += by * std::min(blob.size_bytes, staged);
+    });
   }
 }
 
@@ -95,7 +100,11 @@ void Index::CountUpload(const Owned& upload, int by) {
   const record::UploadRecord& record = records_.uploads.at(upload);
   if (record.finished()) Count(finished_, upload.second, by);
   totals_.staged_bytes += by * record.size_bytes();
-  ChangeSums(upload.first, [&](Sums& sums) { sums.staged_bytes += by * record.size_bytes(); });
+  const uint64_t seen = Sees(upload.first, upload.second) ? ReferencedSize(upload.second).value_or(0) : 0;
+  ChangeSums(upload.first, [&](Sums& sums) {
+    sums.staged_bytes += by * record.size_bytes();
+    sums.both_bytes += by * std::min(seen, record.size_bytes());
+  });
 }
 
 void Index::CountKey(const std::pair<PartitionId, std::string>& key, int by) {

@@ -106,6 +106,7 @@ class Index {
   struct Sums {
     uint64_t logical_bytes = 0;  // of the distinct blobs of its models
     uint64_t staged_bytes = 0;   // of its uploads, as declared
+    uint64_t both_bytes = 0;     // what logical and staged bytes both count: uploads that mend its models
     uint64_t plan_bytes = 0;     // of the plans that it is a cause of
     uint64_t models = 0;
     uint64_t keys = 0;

@@ -8,15 +8,17 @@ namespace modeld::storage {
 void Promises::Count(const Owned& blob, const Promise& promise, int by) {
   // Unsigned sums: adding -x is taking x.
   unwritten_ += by * (promise.size_bytes - promise.written_bytes);
-  if (promise.counted) return;
-  uncounted_ += by * promise.size_bytes;
+  const auto beside = [&](uint64_t counted) {
+    return promise.size_bytes - std::min(promise.size_bytes, counted);
+  };
+  uncounted_ += by * beside(promise.counted.of_all);
   uint64_t& sum = by_partition_[blob.first];
-  sum += by * promise.size_bytes;
+  sum += by * beside(promise.counted.of_partition);
   if (sum == 0) by_partition_.erase(blob.first);
 }
 
 void Promises::Add(const void* holder, const Owned& blob, uint64_t size_bytes, uint64_t written_bytes,
-                   bool counted) {
+                   const Counted& counted) {
   auto [it, fresh] = blobs_.try_emplace(blob);
   if (fresh) {
     it->second = {size_bytes, std::min(written_bytes, size_bytes), counted, nullptr, {}};
@@ -59,11 +61,24 @@ void Promises::Release(const void* holder, const Owned& blob) {
   if (held == by_holder_.end() || held->second.erase(blob) == 0) return;
   if (held->second.empty()) by_holder_.erase(held);
   auto promise = blobs_.find(blob);
-  if (promise->second.writer == holder) promise->second.writer = nullptr;
   promise->second.holders.erase(holder);
+  if (promise->second.writer == holder) HandOver(blob, promise->second);
   if (!promise->second.holders.empty()) return;
   Count(blob, promise->second, -1);
   blobs_.erase(promise);
+}
+
+void Promises::HandOver(const Owned& blob, Promise& promise) {
+  promise.writer = nullptr;
+  for (const void* holder : promise.holders) {
+    if (!files_.contains(holder)) continue;
+    WroteFile(holder, UINT64_MAX);
+    Count(blob, promise, -1);
+    promise.written_bytes = 0;  // what was written is in the other's file
+    Count(blob, promise, +1);
+    promise.writer = holder;
+    return;
+  }
 }
 
 void Promises::Release(const void* holder) {
@@ -98,7 +113,7 @@ void Promises::SetWritten(const Owned& blob, uint64_t written_bytes) {
   Count(blob, promise->second, +1);
 }
 
-void Promises::SetCounted(const Owned& blob, bool counted) {
+void Promises::SetCounted(const Owned& blob, const Counted& counted) {
   auto promise = blobs_.find(blob);
   if (promise == blobs_.end()) return;
   Count(blob, promise->second, -1);
@@ -106,7 +121,7 @@ void Promises::SetCounted(const Owned& blob, bool counted) {
   Count(blob, promise->second, +1);
 }
 
-void Promises::Recount(const PartitionId& partition, absl::FunctionRef<bool(const Owned&)> counted) {
+void Promises::Recount(const PartitionId& partition, absl::FunctionRef<Counted(const Owned&)> counted) {
   for (auto it = blobs_.lower_bound({partition, Digest()});
        it != blobs_.end() && it->first.first == partition; ++it) {
     SetCounted(it->first, counted(it->first));

@@ -33,8 +33,13 @@ absl::StatusOr<uint64_t> Space::DiskBytes() const {
 
 absl::Status Space::Reserve(const Partition& partition, std::span<const BlobRef> refs, Lease& lease) {
   MODELD_RETURN_IF_ERROR(CheckPartition(partition));
+  const PartitionId id = IdOf(partition);
   absl::MutexLock lock(&core_.mu);
-  return core_.Promise(IdOf(partition), refs, &lease);
+  std::vector<BlobRef> lacking;
+  for (const BlobRef& ref : refs) {
+    if (!core_.HasWhole(id, ref)) lacking.push_back(ref);
+  }
+  return core_.Promise(id, lacking, &lease);
 }
 
 absl::StatusOr<std::unique_ptr<Reservation>> Space::ReserveFile(uint64_t bytes) {

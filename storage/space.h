@@ -119,8 +119,9 @@ struct PartitionSnapshot {
   uint32_t keep_at_most = 0;  // 0: any number
   absl::Duration max_age = absl::InfiniteDuration();
   uint64_t logical_bytes = 0;   // distinct blobs of its models
-  uint64_t staged_bytes = 0;    // its uploads by their declared sizes, and what only its leases hold
-  uint64_t reserved_bytes = 0;  // promised to it, no upload begun
+  uint64_t staged_bytes = 0;    // its uploads by their declared sizes, and what only its leases hold, beyond
+                                // the models' blobs
+  uint64_t reserved_bytes = 0;  // promised to it beyond these
   uint64_t plan_bytes = 0;      // plans that it is a cause of
   uint64_t used_bytes() const { return logical_bytes + staged_bytes + reserved_bytes + plan_bytes; }
   // What the logical bytes fall by when the last of its models that names a blob goes, or nothing: for one
@@ -209,9 +210,10 @@ class Space {
   // The size of the disk that holds the cache folder. Errors: FileSystem's.
   absl::StatusOr<uint64_t> DiskBytes() const;
 
-  // Promises room for all of `refs` or none. What the lease, or another one of the partition, was promised
-  // before costs nothing more; nor does what an unfinished upload has got. RESOURCE_EXHAUSTED: see
-  // ShortageOf().
+  // Promises room for all of `refs` or none. What the partition has whole needs none and gets none. What the
+  // lease, or another one of the partition, was promised before costs nothing more; nor does what an
+  // unfinished upload has got. Mending a blob of the partition's own costs no quota, but counts for the limit
+  // and the floor like any other bytes that come. RESOURCE_EXHAUSTED: see ShortageOf().
   absl::Status Reserve(const Partition& partition, std::span<const BlobRef> refs, Lease& lease);
   // Room that no partition pays for. RESOURCE_EXHAUSTED: limit or floor.
   absl::StatusOr<std::unique_ptr<Reservation>> ReserveFile(uint64_t bytes);

@@ -60,18 +60,45 @@ uint64_t StoreCore::QuotaOf(const PartitionId& partition) const {
   return std::min(set ? own->second.quota_bytes() : bounds.quota_bytes, bounds.limit_bytes);
 }
 
+Promises::Counted StoreCore::CountedOf(const Owned& blob) const {
+  Promises::Counted counted;
+  if (auto upload = index.records().uploads.find(blob); upload != index.records().uploads.end()) {
+    counted.of_partition = upload->second.size_bytes();
+    if (!upload->second.finished()) counted.of_all = upload->second.size_bytes();
+  }
+  if (index.Sees(blob.first, blob.second)) {
+    counted.of_partition = std::max(counted.of_partition, index.ReferencedSize(blob.second).value_or(0));
+  }
+  return counted;
+}
+
+bool StoreCore::HasWhole(const PartitionId& partition, const BlobRef& blob) const {
+  if (index.HealthOfBlob(blob.digest) != Health::kWhole) return false;
+  if (index.Sees(partition, blob.digest)) return index.ReferencedSize(blob.digest) == blob.size_bytes;
+  auto upload = index.records().uploads.find({partition, blob.digest});
+  return upload != index.records().uploads.end() && upload->second.finished() &&
+         upload->second.size_bytes() == blob.size_bytes;
+}
+
 uint64_t StoreCore::LeasedBytes(const PartitionId& partition) const {
   uint64_t bytes = 0;
   std::set<Digest> seen;
   for (const auto& [lease, held] : leases) {
     for (auto it = held.lower_bound({partition, Digest()}); it != held.end() && it->first.first == partition;
          ++it) {
-      const bool counted = index.Sees(partition, it->first.second) ||
-                           index.records().uploads.contains(it->first) || promises.SizeOf(it->first);
-      if (!counted && seen.insert(it->first.second).second) bytes += it->second;
+      if (!seen.insert(it->first.second).second) continue;
+      const uint64_t promised = promises.SizeOf(it->first).value_or(0);
+      bytes += LessOrNothing(it->second, std::max(CountedOf(it->first).of_partition, promised));
     }
   }
   return bytes;
+}
+
+uint64_t StoreCore::UsedBytesOf(const PartitionId& partition) const {
+  const Index::Sums sums = index.SumsOf(partition);
+  const uint64_t recorded = SumOrMax(sums.logical_bytes, sums.staged_bytes - sums.both_bytes);
+  const uint64_t others = SumOrMax(promises.UncountedOf(partition), LeasedBytes(partition));
+  return SumOrMax(SumOrMax(recorded, sums.plan_bytes), others);
 }
 
 uint64_t StoreCore::UsedBytes() const {
@@ -79,8 +106,9 @@ uint64_t StoreCore::UsedBytes() const {
   std::set<Digest> seen;
   for (const auto& [lease, held] : leases) {
     for (const auto& [id, size] : held) {
-      const bool counted = index.References(id.second) > 0 || index.records().uploads.contains(id) ||
-                           promises.SizeOf(id).has_value();
+      auto upload = index.records().uploads.find(id);
+      const bool finished = upload != index.records().uploads.end() && upload->second.finished();
+      const bool counted = finished || index.References(id.second) > 0;
       if (!counted && seen.insert(id.second).second) leased += size;
     }
   }
@@ -118,42 +146,35 @@ absl::Status StoreCore::Promise(const PartitionId& partition, std::span<const Bl
   struct Fresh {
     uint64_t size_bytes;
     uint64_t written_bytes;
-    bool counts;  // among the partition's models and uploads
+    Promises::Counted counted;
   };
   std::map<Owned, Fresh> fresh;
-  uint64_t counted = 0, unwritten = 0;
+  uint64_t of_partition = 0, of_all = 0, unwritten = 0;
   for (const BlobRef& ref : refs) {
     const Owned id(partition, ref.digest);
+    const Promises::Counted counted = CountedOf(id);
     auto record = index.records().uploads.find(id);
-    const bool recorded = record != index.records().uploads.end();
-    const bool resumed =
-        recorded && !record->second.finished() && record->second.size_bytes() == ref.size_bytes;
-    // A damaged blob of the partition's own counts already.
-    const bool counts = recorded || index.Sees(partition, ref.digest);
+    const bool resumed = record != index.records().uploads.end() && !record->second.finished() &&
+                         record->second.size_bytes() == ref.size_bytes;
     const Fresh promise{ref.size_bytes,
-                        resumed ? std::min(record->second.durable_bytes(), ref.size_bytes) : 0, counts};
+                        resumed ? std::min(record->second.durable_bytes(), ref.size_bytes) : 0, counted};
     if (!fresh.emplace(id, promise).second) continue;
-    if (std::optional<uint64_t> promised = promises.SizeOf(id)) {
-      // A digest has one size; who declares another one later is believed when it is larger.
-      counted = SumOrMax(counted, LessOrNothing(ref.size_bytes, *promised));
-      unwritten = SumOrMax(unwritten, LessOrNothing(ref.size_bytes, *promised));
-      continue;
-    }
-    const uint64_t declared = recorded ? record->second.size_bytes() : counts ? ref.size_bytes : 0;
-    counted = SumOrMax(counted, LessOrNothing(ref.size_bytes, declared));
-    unwritten = SumOrMax(unwritten, ref.size_bytes - promise.written_bytes);
+    // A digest has one size; who declares another one later is believed when it is larger.
+    const std::optional<uint64_t> promised = promises.SizeOf(id);
+    const uint64_t before = promised.value_or(0);
+    of_partition =
+        SumOrMax(of_partition, LessOrNothing(ref.size_bytes, std::max(before, counted.of_partition)));
+    of_all = SumOrMax(of_all, LessOrNothing(ref.size_bytes, std::max(before, counted.of_all)));
+    unwritten = SumOrMax(unwritten, LessOrNothing(ref.size_bytes, promised ? before : promise.written_bytes));
   }
   const std::string name = refs.size() == 1 ? BlobName(refs[0].digest) : "the constants";
-  if (counted > 0) {
-    const Index::Sums sums = index.SumsOf(partition);
-    const uint64_t used = SumOrMax(
-        SumOrMax(sums.logical_bytes, sums.staged_bytes),
-        SumOrMax(sums.plan_bytes, SumOrMax(promises.UncountedOf(partition), LeasedBytes(partition))));
-    MODELD_RETURN_IF_ERROR(CheckBound(name, Bound::kQuota, counted, used, QuotaOf(partition)));
+  if (of_partition > 0) {
+    MODELD_RETURN_IF_ERROR(
+        CheckBound(name, Bound::kQuota, of_partition, UsedBytesOf(partition), QuotaOf(partition)));
   }
-  if (counted > 0 || unwritten > 0) MODELD_RETURN_IF_ERROR(CheckDisk(name, counted, unwritten));
+  if (of_all > 0 || unwritten > 0) MODELD_RETURN_IF_ERROR(CheckDisk(name, of_all, unwritten));
   for (const auto& [id, promise] : fresh) {
-    promises.Add(holder, id, promise.size_bytes, promise.written_bytes, promise.counts);
+    promises.Add(holder, id, promise.size_bytes, promise.written_bytes, promise.counted);
   }
   return absl::OkStatus();
 }

@@ -86,7 +86,7 @@ PartitionSnapshot SumsFor(const StoreCore& core, const PartitionId& id)
   }
   const Index::Sums sums = core.index.SumsOf(id);
   snapshot.logical_bytes = sums.logical_bytes;
-  snapshot.staged_bytes = sums.staged_bytes + core.LeasedBytes(id);
+  snapshot.staged_bytes = sums.staged_bytes - sums.both_bytes + core.LeasedBytes(id);
   snapshot.reserved_bytes = core.promises.UncountedOf(id);
   snapshot.plan_bytes = sums.plan_bytes;
   return snapshot;
@@ -113,7 +113,9 @@ void AddModels(const StoreCore& core, const PartitionId& id, PartitionSnapshot& 
     for (const BlobRef& blob : blobs) {
       auto [place, fresh] = places.try_emplace(blob.digest, static_cast<uint32_t>(sizes.size()));
       if (fresh) {
-        const bool stays = leased.contains(blob.digest) || records.uploads.contains({id, blob.digest});
+        const Owned owned(id, blob.digest);
+        const bool stays = leased.contains(blob.digest) || records.uploads.contains(owned) ||
+                           core.promises.SizeOf(owned).has_value();
         snapshot.blob_bytes.push_back(stays ? 0 : blob.size_bytes);
         sizes.push_back(blob.size_bytes);
         named.push_back(0);

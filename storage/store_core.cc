@@ -65,9 +65,7 @@ absl::Status StoreCore::Commit(const Transaction& changes, Durability durability
   index.Apply(changes);
   std::set<PartitionId> changed;
   for (const auto& [id, hold] : changes.holds) changed.insert(id.first);
-  const auto counts = [&](const Owned& id) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    return index.records().uploads.contains(id) || index.Sees(id.first, id.second);
-  };
+  const auto counts = [&](const Owned& id) ABSL_NO_THREAD_SAFETY_ANALYSIS { return CountedOf(id); };
   for (const PartitionId& id : changed) promises.Recount(id, counts);
   for (const auto& [id, upload] : changes.uploads) promises.SetCounted(id, counts(id));
   return absl::OkStatus();

@@ -131,9 +131,18 @@ class StoreCore {
   // Ends with promises.Release() or Fulfil().
   absl::Status BeginWriting(const PartitionId& partition, const BlobRef& ref, const void* holder)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
-  // What the limit counts: blobs that models name, uploads as declared, plans, what leases alone keep, and
-  // promises beside these.
+  // What the limit counts: files that are there or on their way. Blobs that models name, or that leases
+  // alone keep, once each; uploads as declared; plans; and promises, but for what an unfinished upload counts
+  // of them. So a promise to mend a blob counts although a model names it: dropping the model, whoever else
+  // has it, makes no sum larger.
   uint64_t UsedBytes() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // What the quota counts of a partition: plans, and each blob once, by whatever says most of model, upload,
+  // promise and lease. So when one of these goes, the sum never grows.
+  uint64_t UsedBytesOf(const PartitionId& partition) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // What records count of a blob that is promised, or may be.
+  Promises::Counted CountedOf(const Owned& blob) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // Whether the partition has the blob, and nothing is known to be wrong with it.
+  bool HasWhole(const PartitionId& partition, const BlobRef& blob) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   // Adds to `changes` what takes a partition from a plan's causes, and the plan with the last one. False: it
   // was none.
   bool DropPlanCause(const PartitionId& partition, const Digest& plan_key, Transaction& changes) const
@@ -143,7 +152,7 @@ class StoreCore {
       ABSL_LOCKS_EXCLUDED(mu);
   // The quota in force for a partition.
   uint64_t QuotaOf(const PartitionId& partition) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
-  // Blobs that only the partition's leases keep: of no model, upload or promise of it.
+  // What the partition's leases keep beyond its models, uploads and promises.
   uint64_t LeasedBytes(const PartitionId& partition) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   // Adds a decision of now to `changes`, and the removal of those that it pushes out. Returns what was added.
   record::DecisionRecord& AddDecision(const Digest& model, absl::string_view partition,
