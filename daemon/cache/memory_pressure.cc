@@ -3,22 +3,29 @@
 #include <unistd.h>
 
 #include <fstream>
-#include <iterator>
-#include <string>
+#include <limits>
+
+#include "base/checked_math.h"
 
 namespace modeld {
 
-policy::MemoryPressure ReadMemoryPressure() {
-  std::ifstream file("/proc/pressure/memory");
-  const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+policy::MemoryPressure ReadMemoryPressure(const std::string& path) {
+  std::ifstream file(path);
+  // Two lines of four numbers; read() tells of an error by the stream's state, where iterators would throw.
+  std::string text(4096, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  text.resize(static_cast<size_t>(file.gcount()));
   return policy::ParseMemoryPressure(text).value_or(policy::MemoryPressure());
 }
 
-uint64_t DefaultResidentBytes() {
-  const long pages = sysconf(_SC_PHYS_PAGES);
-  const long page_bytes = sysconf(_SC_PAGESIZE);
+uint64_t HalfOfMemory(long pages, long page_bytes) {
   if (pages <= 0 || page_bytes <= 0) return 0;
-  return static_cast<uint64_t>(pages) * static_cast<uint64_t>(page_bytes) / 2;
+  const auto whole = CheckedMul(static_cast<uint64_t>(pages), static_cast<uint64_t>(page_bytes));
+  return whole.value_or(std::numeric_limits<uint64_t>::max()) / 2;
+}
+
+uint64_t DefaultResidentBytes() {
+  return HalfOfMemory(sysconf(_SC_PHYS_PAGES), sysconf(_SC_PAGESIZE));
 }
 
 }  // namespace modeld
