@@ -11,7 +11,6 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "base/version.h"
 
 namespace modeld {
 namespace {
@@ -35,16 +34,16 @@ std::vector<std::string> InstructionSets(absl::string_view hex) {
 
 }  // namespace
 
-PlanSubject SubjectOf(const Graph& graph, const Backend& backend, const CompileOptions& options,
-                      const std::string& partition, const Digest& model_id) {
+PlanSubject SubjectOf(const Graph& graph, const Digest& build, const Backend& backend,
+                      const CompileOptions& options, const std::string& partition, const Digest& model_id) {
   const DeviceDescription device = backend.Describe();
   PlanSubject subject;
   subject.structure = StructureDigest(graph);
-  subject.key = PlanKey(subject.structure, device, options);
+  subject.key = PlanKey(subject.structure, build, device, options);
   subject.device = device.name;
   subject.fingerprint =
-      absl::StrCat(device.fingerprint, "\nmodeld ", kVersion, " plans ", kPlanFormat, "\nfuse ",
-                   options.fuse ? 1 : 0, " claim ", options.claim ? 1 : 0, "\n", options.num_threads);
+      absl::StrCat(device.fingerprint, "\nbuild ", build.ToHex(), "\nfuse ", options.fuse ? 1 : 0, " claim ",
+                   options.claim ? 1 : 0, "\n", options.num_threads);
   subject.partition = partition;
   subject.model_id = model_id;
   return subject;
@@ -144,24 +143,33 @@ bool PlanKeeper::HasPaid(const PlanSubject& subject) const {
   return choice && (!options_.delay || plans_.IsCause(choice->plan.key, subject.partition));
 }
 
+bool PlanKeeper::HasOptimal(const PlanSubject& subject) const {
+  const std::optional<Choice> choice = Choose(subject);
+  return choice && !choice->stale;
+}
+
 void PlanKeeper::NotePaid(const PlanSubject& subject) {
   const std::optional<Choice> choice = Choose(subject);
   if (choice) plans_.AddUse(choice->plan.key, subject.partition, subject.model_id).IgnoreError();
 }
 
 void PlanKeeper::Keep(const PlanSubject& subject, PlanImage image, absl::Duration compile_time) {
-  storage::NewPlan plan{.key = subject.key,
-                        .structure = subject.structure,
-                        .device = subject.device,
-                        .fingerprint = subject.fingerprint,
-                        .metadata = std::move(image.metadata),
-                        .segments = std::move(image.segments),
-                        .compile_time = compile_time,
-                        .partition = subject.partition,
-                        .model_id = subject.model_id};
-  Later(subject.partition, [this, plan = std::move(plan)] {
-    if (!plans_.Write(plan).ok()) CountFailure("write");
+  Later(subject.partition, [this, subject, image = std::move(image), compile_time]() mutable {
+    KeepNow(subject, std::move(image), compile_time);
   });
+}
+
+void PlanKeeper::KeepNow(const PlanSubject& subject, PlanImage image, absl::Duration compile_time) {
+  const storage::NewPlan plan{.key = subject.key,
+                              .structure = subject.structure,
+                              .device = subject.device,
+                              .fingerprint = subject.fingerprint,
+                              .metadata = std::move(image.metadata),
+                              .segments = std::move(image.segments),
+                              .compile_time = compile_time,
+                              .partition = subject.partition,
+                              .model_id = subject.model_id};
+  if (!plans_.Write(plan).ok()) CountFailure("write");
 }
 
 void PlanKeeper::Later(const std::string& partition, std::function<void()> work) {

@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/program_build.h"
 #include "daemon/metrics/metrics.h"
 #include "engine/backend/backend.h"
 #include "engine/graph/graph.h"
@@ -37,9 +38,10 @@ struct PlanSubject {
   Digest model_id;
 };
 
-// The subject of a validated graph. Pure; thread-safe.
-PlanSubject SubjectOf(const Graph& graph, const Backend& backend, const CompileOptions& options,
-                      const std::string& partition, const Digest& model_id);
+// The subject of a validated graph, for plans of one build of the engine (PlanKeeper::build()). Pure;
+// thread-safe.
+PlanSubject SubjectOf(const Graph& graph, const Digest& build, const Backend& backend,
+                      const CompileOptions& options, const std::string& partition, const Digest& model_id);
 
 // A subject's fingerprint as policy compares it; text of another release gives traits that fit nothing. Pure;
 // thread-safe.
@@ -55,6 +57,8 @@ class PlanKeeper {
     bool delay = true;
     // Work that waits; past it, it is not done: a plan that was not written is compiled again.
     size_t max_queued = 8;
+    // Of the engine's code: plans of another build are none.
+    Digest build = ProgramBuild();
   };
 
   // The arguments must outlive it.
@@ -79,11 +83,14 @@ class PlanKeeper {
 
   // Whether Load() would find a plan here that the partition has paid for; or any at all, when delay is off.
   bool HasPaid(const PlanSubject& subject) const;
+  // Whether the plan that Load() would take is as good as one that were compiled now.
+  bool HasOptimal(const PlanSubject& subject) const;
   // Notes that the partition paid by waiting, for the plan that Load() would take.
   void NotePaid(const PlanSubject& subject);
 
-  // Writes a plan, off the caller's path.
+  // Writes a plan: off the caller's path, or before it returns.
   void Keep(const PlanSubject& subject, PlanImage image, absl::Duration compile_time);
+  void KeepNow(const PlanSubject& subject, PlanImage image, absl::Duration compile_time);
   // Does other work for a partition in the background, at the same low priority and within the same bound.
   void Later(const std::string& partition, std::function<void()> work);
   // Abandons what waits for a partition, and waits for what is under way for it.
@@ -94,6 +101,8 @@ class PlanKeeper {
   void Stop();
   // Work that waits now.
   size_t queued() const;
+  // As given.
+  const Digest& build() const { return options_.build; }
 
  private:
   struct Choice {

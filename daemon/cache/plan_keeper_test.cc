@@ -32,7 +32,7 @@ struct Fixture {
       : keeper(store->plans(), metrics, store.clock, options) {}
 
   PlanSubject Subject(const std::string& partition = kApp, const CompileOptions& options = {}) {
-    return SubjectOf(graph, backend, options, partition, Digest::Of(partition));
+    return SubjectOf(graph, keeper.build(), backend, options, partition, Digest::Of(partition));
   }
   // Compiles and writes.
   void Keep(const CompileOptions& options = {}) {
@@ -118,8 +118,10 @@ TEST_CASE("where the user does not mind, nobody waits") {
 
 TEST_CASE("a graph with other labels has the same plan") {
   Fixture f;
-  CHECK(SubjectOf(f.graph, f.backend, {}, kApp, Digest()).key ==
-        SubjectOf(Sum("another label"), f.backend, {}, kApp, Digest()).key);
+  const auto key = [&](const Graph& graph) {
+    return SubjectOf(graph, f.keeper.build(), f.backend, {}, kApp, Digest()).key;
+  };
+  CHECK(key(f.graph) == key(Sum("another label")));
 }
 
 TEST_CASE("a damaged plan is nothing but a counted miss, and is written again") {
@@ -161,9 +163,24 @@ TEST_CASE("a plan for another number of threads works, and is to be made anew") 
   const auto loaded = f.Load(kApp, {.num_threads = 3});
   REQUIRE(loaded.has_value());
   CHECK(loaded->stale);
+  CHECK_FALSE(f.keeper.HasOptimal(f.Subject(kApp, {.num_threads = 3})));
   f.Keep({.num_threads = 3});
+  CHECK(f.keeper.HasOptimal(f.Subject(kApp, {.num_threads = 3})));
   CHECK_FALSE(f.Load(kApp, {.num_threads = 3})->stale);
   CHECK_FALSE(f.Load(kApp, {.num_threads = 2})->stale);
+}
+
+TEST_CASE("a plan that another build of the engine made is none, and stays for that one") {
+  Fixture f;
+  f.Keep();
+  PlanKeeper updated(f.store->plans(), f.metrics, f.store.clock, {.build = Digest::Of("another build")});
+  const PlanSubject subject = SubjectOf(f.graph, updated.build(), f.backend, {}, kApp, Digest::Of(kApp));
+  CHECK(subject.key != f.Subject().key);
+  CHECK_FALSE(updated.HasPaid(subject));
+  CHECK_FALSE(updated.HasOptimal(subject));
+  const PlanKeeper restarted(f.store->plans(), f.metrics, f.store.clock, {});
+  CHECK(restarted.build() == f.keeper.build());
+  CHECK(restarted.HasPaid(f.Subject()));
 }
 
 TEST_CASE("a plan made with other options is none") {
@@ -174,7 +191,7 @@ TEST_CASE("a plan made with other options is none") {
 
 TEST_CASE("traits tell instruction sets, threads and the rest apart") {
   const auto traits = [](const std::string& hardware, const std::string& threads = "0") {
-    return TraitsOf("cpu", hardware + "\nmodeld 1 plans 1\nfuse 1 claim 1\n" + threads);
+    return TraitsOf("cpu", hardware + "\nbuild 12ab\nfuse 1 claim 1\n" + threads);
   };
   const auto here = traits("cpu oneDNN 2.6.3 abc isa 0x7 threads 8");
   CHECK(here.instruction_sets.size() == 3);

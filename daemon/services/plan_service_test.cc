@@ -2,7 +2,8 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 
-#include "absl/strings/match.h"
+#include "absl/cleanup/cleanup.h"
+#include "base/program_build.h"
 #include "daemon/services/test_daemon.h"
 #include "storage/plan_store.h"
 
@@ -18,10 +19,13 @@ uint64_t Failures(TestDaemon& daemon, absl::string_view cause) {
   return daemon.metrics.counter(CounterName::kPlanFailures, {cause}).value();
 }
 
+// Has what the services are built with changed.
+using Adjust = std::function<void(ServicesOptions&)>;
+
 // Builds and stores in a daemon of its own; ends when the plan is on the disk.
 std::string Prepare(const TestFolder& folder, const std::string& app = "org.example.app",
-                    const std::string& label = "sum") {
-  TestDaemon daemon(folder.path());
+                    const std::string& label = "sum", const Adjust& adjust = nullptr) {
+  TestDaemon daemon(folder.path(), {}, {}, adjust);
   const TestClient client = daemon.App(app);
   const std::string id = client.Store(client.BuildWhole(client.MakeContext(), AddGraph({1, 2, 3}, label)));
   daemon.services().Settle();
@@ -117,6 +121,117 @@ TEST_CASE(
   CHECK(pauses.empty());
   CHECK(Builds(daemon, "hit") == 2);
   CHECK(daemon.store().plans().List().at(0).causes.size() == 2);
+}
+
+// A device that a test describes; what is compiled from nothing, and not from a plan, passes a gate.
+class Processor : public ReferenceBackend {
+ public:
+  explicit Processor(std::string fingerprint) : fingerprint_(std::move(fingerprint)) {}
+  DeviceDescription Describe() const override { return {"processor", "for tests", fingerprint_}; }
+  absl::StatusOr<std::unique_ptr<Program>> Compile(const core::Graph& graph, const CompileOptions& options,
+                                                   const CompileReuse& reuse) const override {
+    if (reuse.layout == nullptr) compilations.Pass();
+    return ReferenceBackend::Compile(graph, options, reuse);
+  }
+  Adjust AsOnlyDevice() const {
+    return [this](ServicesOptions& options) { options.backends = {this}; };
+  }
+
+  mutable Gate compilations;
+
+ private:
+  const std::string fingerprint_;
+};
+
+constexpr char kHere[] = "library 1 isa 0x7 threads 4";
+
+TEST_CASE("a plan that works but is not the best is used at once, and made anew behind the reply") {
+  const std::string before = GENERATE("library 1 isa 0x3 threads 4", "library 1 isa 0x7 threads 2");
+  INFO(before);
+  TestFolder folder;
+  const std::string id = Prepare(folder, "org.example.app", "sum", Processor(before).AsOnlyDevice());
+  {
+    const Processor here(kHere);
+    TestDaemon daemon(folder.path(), {}, {}, here.AsOnlyDevice());
+    const absl::Cleanup open = [&] { here.compilations.Open(); };
+    here.compilations.Close();
+    const TestClient client = daemon.App();
+    uint64_t graph = 0;
+    REQUIRE(client.Fetch(client.MakeContext(), id, &graph).ok());
+    // The new compilation is held up all the while.
+    CHECK(RunOnce(client, graph) == std::vector<float>{2, 3, 0});
+    here.compilations.AwaitArrivals(1);
+    CHECK(Builds(daemon, "recompile") == 1);
+    CHECK(Builds(daemon, "hit") == 0);
+    CHECK(Builds(daemon, "miss") == 0);
+    CHECK(daemon.store().plans().List().size() == 1);
+    here.compilations.Open();
+    daemon.services().Settle();
+    CHECK(daemon.store().plans().List().size() == 2);
+  }
+  const Processor here(kHere);
+  TestDaemon daemon(folder.path(), {}, {}, here.AsOnlyDevice());
+  const TestClient client = daemon.App();
+  uint64_t graph = 0;
+  REQUIRE(client.Fetch(client.MakeContext(), id, &graph).ok());
+  CHECK(RunOnce(client, graph) == std::vector<float>{2, 3, 0});
+  daemon.services().Settle();
+  CHECK(Builds(daemon, "hit") == 1);
+  CHECK(Builds(daemon, "recompile") == 0);
+  CHECK(here.compilations.arrived() == 0);
+}
+
+TEST_CASE("a plan that is loaded several times before it is made anew is made anew once") {
+  TestFolder folder;
+  const Processor weaker("library 1 isa 0x1 threads 4"), here(kHere);
+  const std::string id = Prepare(folder, "org.example.app", "sum", weaker.AsOnlyDevice());
+  TestDaemon daemon(folder.path(), {}, {}, here.AsOnlyDevice());
+  const absl::Cleanup open = [&] { here.compilations.Open(); };
+  here.compilations.Close();
+  const TestClient client = daemon.App(), admin = daemon.Connect(Role::kAdmin, "modelctl");
+  for (int i = 0; i < 3; ++i) {
+    REQUIRE(client.Fetch(client.MakeContext(), id).ok());
+    // So that the next one loads again.
+    CallContext call;
+    v1::StopModelResponse response;
+    REQUIRE(admin.admin->StopModel(&call, {}, &response).ok());
+  }
+  CHECK(Builds(daemon, "recompile") == 3);
+  here.compilations.Open();
+  daemon.services().Settle();
+  CHECK(here.compilations.arrived() == 1);
+  REQUIRE(client.Fetch(client.MakeContext(), id).ok());
+  CHECK(Builds(daemon, "hit") == 1);
+}
+
+TEST_CASE("a model whose only plans cannot be used here is compiled anew, and those stay for their own") {
+  struct Case {
+    const char* name;
+    const char* fingerprint;
+    Digest build;
+  };
+  const Case before = GENERATE(Case{"more instruction sets", "library 1 isa 0xf threads 4", ProgramBuild()},
+                               Case{"another library", "library 2 isa 0x7 threads 4", ProgramBuild()},
+                               Case{"another build of the engine", kHere, Digest::Of("another build")});
+  INFO(before.name);
+  TestFolder folder;
+  const Processor other(before.fingerprint);
+  const std::string id = Prepare(folder, "org.example.app", "sum", [&](ServicesOptions& options) {
+    options.backends = {&other};
+    options.plans.build = before.build;
+  });
+  const Processor here(kHere);
+  TestDaemon daemon(folder.path(), {}, {}, here.AsOnlyDevice());
+  const TestClient client = daemon.App();
+  uint64_t graph = 0;
+  REQUIRE(client.Fetch(client.MakeContext(), id, &graph).ok());
+  CHECK(RunOnce(client, graph) == std::vector<float>{2, 3, 0});
+  daemon.services().Settle();
+  CHECK(here.compilations.arrived() == 1);
+  CHECK(Builds(daemon, "miss") == 1);
+  CHECK(Builds(daemon, "hit") + Builds(daemon, "recompile") == 0);
+  CHECK(daemon.store().plans().List().size() == 2);
+  for (const char* cause : {"damaged", "version", "engine", "absent"}) CHECK(Failures(daemon, cause) == 0);
 }
 
 TEST_CASE("a graph that must not be cached leaves no plan") {

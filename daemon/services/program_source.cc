@@ -53,8 +53,8 @@ absl::Status GraphSource::Prepare() {
     wanted_.graph = *std::move(graph);
   }
   if (!subject_ && !wanted_.uncacheable) {
-    subject_ =
-        SubjectOf(*wanted_.graph, context_->backend, context_->options, call_.partition(), wanted_.model_id);
+    subject_ = SubjectOf(*wanted_.graph, parts_.plans.build(), context_->backend, context_->options,
+                         call_.partition(), wanted_.model_id);
   }
   return absl::OkStatus();
 }
@@ -134,14 +134,18 @@ void GraphSource::RecompileLater() {
   // Its own copy of everything: the call is over by then.
   parts_.plans.Later(call_.partition(), [&store = parts_.store, &plans = parts_.plans, &clock = parts_.clock,
                                          context = context_, graph = *wanted_.graph, subject = *subject_,
-                                         lease = wanted_.lease]() mutable {
+                                         limits = &parts_.limits, lease = wanted_.lease]() mutable {
+    // Somebody asked for the same, and it was made meanwhile.
+    if (plans.HasOptimal(subject)) return;
     const absl::Time begin = clock.Now();
     const absl::Status filled = FillConstants(
         graph, [&](const Digest& digest) { return store.MapBlob(subject.partition, digest, *lease); });
     // Whatever is in the way: the old plan works on.
     if (!filled.ok()) return;
     absl::StatusOr<CompiledGraph> compiled = CompileForPlan(graph, context->backend, context->options);
-    if (compiled.ok()) plans.Keep(subject, std::move(compiled->plan), clock.Now() - begin);
+    if (!compiled.ok() || !CheckArena(*compiled->program, *limits).ok()) return;
+    // This is the background already, and who waits behind shall find it.
+    plans.KeepNow(subject, std::move(compiled->plan), clock.Now() - begin);
   });
 }
 

@@ -10,7 +10,7 @@
 
 namespace modeld::plan {
 
-// Whoever adds an operation raises kPlanFormat (plan.h): the numbers of those behind it change.
+// Whoever adds an operation raises kPlanFormat (plan.h): the metadata's numbers of those behind it change.
 static_assert(std::variant_size_v<core::Op> == 19);
 
 // Writes (ByteWriter, const Op) or reads (ByteReader, Op) one operation's fields. An Enum is told its last

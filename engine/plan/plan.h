@@ -20,9 +20,8 @@
 
 namespace modeld {
 
-// The engine's build, as far as plans are concerned. Raise it with every change of what lowering makes of a
-// graph, of the core set, of what a backend's code makes of a core graph, or of the metadata's bytes: older
-// plans then have other keys, and are refused besides.
+// The form of a plan's metadata, which it begins with; another one is refused. What lowering and the backends
+// make of a graph has no number: the build that is part of a plan's key stands for all of their code.
 inline constexpr uint32_t kPlanFormat = 1;
 
 // Where each of PlanImage::segments must begin in memory (a mapping's page boundary is more than enough).
@@ -51,10 +50,12 @@ struct CompiledGraph {
 // Validate (engine/ops/validate.h). Thread-safe: pure.
 Digest StructureDigest(const Graph& graph);
 
-// The name of the plan of a structure for a device and options: computed, never taken from a client. Depends
-// on kPlanFormat, this program's version, the device's name and fingerprint (instruction set, threads,
+// The name of the plan of a structure by a build of the engine for a device and options: computed, never
+// taken from a client. `build` changes with every change of the engine's code (ProgramBuild,
+// base/program_build.h). Depends besides on the device's name and fingerprint (instruction set, threads,
 // library versions), and every option. Thread-safe: pure.
-Digest PlanKey(const Digest& structure, const DeviceDescription& device, const CompileOptions& options);
+Digest PlanKey(const Digest& structure, const Digest& build, const DeviceDescription& device,
+               const CompileOptions& options);
 
 // As CompileGraph (engine/engine.h), and the plan besides. Requires, too: every constant's digest is that of
 // its bytes. Thread-safe. Errors: CompileGraph's.

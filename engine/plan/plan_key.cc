@@ -1,5 +1,4 @@
 // The names of plans.
-#include "base/version.h"
 #include "engine/graph/canonical.h"
 #include "engine/plan/byte_codec.h"
 #include "engine/plan/plan.h"
@@ -10,12 +9,12 @@ Digest StructureDigest(const Graph& graph) {
   return StructureIdOf(graph);
 }
 
-Digest PlanKey(const Digest& structure, const DeviceDescription& device, const CompileOptions& options) {
+Digest PlanKey(const Digest& structure, const Digest& build, const DeviceDescription& device,
+               const CompileOptions& options) {
   plan::ByteWriter writer;
   writer.Raw("modeld plan key");
-  writer.Uint(kPlanFormat);
-  writer.String(kVersion);
   writer.Name(structure);
+  writer.Name(build);
   writer.String(device.name);
   writer.String(device.fingerprint);
   writer.Uint(options.num_threads);

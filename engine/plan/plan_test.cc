@@ -149,24 +149,26 @@ TEST_CASE("a plan is refused by another graph, another backend, and without its 
         absl::StatusCode::kInvalidArgument);
 }
 
-TEST_CASE("a key depends on structure, device and every option") {
+TEST_CASE("a key depends on structure, build, device and every option") {
   const Digest structure = StructureDigest(PlanGraphs()[0].graph);
+  const Digest build = Digest::Of("build");
   const DeviceDescription device = Cpu().Describe();
-  std::set<Digest> keys = {PlanKey(structure, device, {})};
-  keys.insert(PlanKey(StructureDigest(PlanGraphs()[1].graph), device, {}));
-  keys.insert(PlanKey(structure, device, {.num_threads = 1}));
-  keys.insert(PlanKey(structure, device, {.fuse = false}));
-  keys.insert(PlanKey(structure, device, {.claim = false}));
+  std::set<Digest> keys = {PlanKey(structure, build, device, {})};
+  keys.insert(PlanKey(StructureDigest(PlanGraphs()[1].graph), build, device, {}));
+  keys.insert(PlanKey(structure, Digest::Of("another build"), device, {}));
+  keys.insert(PlanKey(structure, build, device, {.num_threads = 1}));
+  keys.insert(PlanKey(structure, build, device, {.fuse = false}));
+  keys.insert(PlanKey(structure, build, device, {.claim = false}));
   DeviceDescription other = device;
   other.fingerprint += " ";
-  keys.insert(PlanKey(structure, other, {}));
+  keys.insert(PlanKey(structure, build, other, {}));
   other = device;
   other.name = "gpu";
-  keys.insert(PlanKey(structure, other, {}));
-  CHECK(keys.size() == 7);
+  keys.insert(PlanKey(structure, build, other, {}));
+  CHECK(keys.size() == 8);
   other = device;
   other.description = "the same, described otherwise";
-  CHECK(PlanKey(structure, other, {}) == PlanKey(structure, device, {}));
+  CHECK(PlanKey(structure, build, other, {}) == PlanKey(structure, build, device, {}));
 }
 
 TEST_CASE("the cpu's fingerprint names instruction set, threads and oneDNN's version") {
