@@ -51,7 +51,8 @@ std::span<const MetricRow> GaugeRows() {
       {"modeld_pending_requests", "Dispatches and runs that wait for a worker now.", {}},
       {"modeld_loaded_models", "Compiled programs that sessions hold now.", {}},
       {"modeld_resident_bytes",
-       "Memory of packed weights, shared ones once, and of arenas.",
+       "Memory of arenas and of the weights, shared ones once, of all programs, also of those kept for "
+       "later.",
        {DeviceLabel()}},
       {"modeld_cache_bytes",
        "Sizes of the cache's files.",

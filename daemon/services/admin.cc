@@ -78,7 +78,7 @@ v1::GetStatusResponse Admin::Status() const {
   status.set_staged_bytes(usage.staged_bytes);
   status.set_free_bytes(usage.free_bytes);
   status.set_sessions(parts_.sessions.List().size());
-  const LoadedTotals loaded = SumLoaded(parts_.table.All());
+  const LoadedTotals loaded = SumLoaded(parts_.table.All(), parts_.programs);
   status.set_loaded_graphs(loaded.graphs);
   status.set_resident_bytes(loaded.resident_bytes);
   for (const DeviceDescription& description : parts_.devices.Describe()) {

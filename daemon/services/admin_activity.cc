@@ -105,7 +105,7 @@ void Activity::RefreshGauges(const storage::SpaceUsage& usage) {
   metrics.gauge(GaugeName::kCacheBytes, {"staging"}).Set(usage.staging_bytes);
   metrics.gauge(GaugeName::kCacheBytes, {"quarantine"}).Set(usage.quarantine_bytes);
   const auto sessions = parts_.table.All();
-  const LoadedTotals totals = SumLoaded(sessions);
+  const LoadedTotals totals = SumLoaded(sessions, parts_.programs);
   metrics.gauge(GaugeName::kLoadedModels).Set(totals.programs);
   // Zero for the kinds that hold nothing now.
   std::map<Gauge*, uint64_t> resident;
@@ -137,8 +137,7 @@ v1::ActivityResponse Activity::Observe(Counts& counts) const {
   if (counts.at != absl::InfinitePast()) message.set_runs_per_second(Rate(counts.runs, now.runs, over));
   message.set_running(parts_.runs.running());
   message.set_queued(parts_.runs.queued());
-  // Programs without a handle stay for a while, too.
-  message.set_resident_bytes(std::max(SumLoaded(sessions).resident_bytes, parts_.programs.totals().bytes));
+  message.set_resident_bytes(SumLoaded(sessions, parts_.programs).resident_bytes);
   message.set_memory_budget_bytes(parts_.memory_budget_bytes);
   message.set_rss_bytes(OwnResidentBytes());
   message.set_sessions(static_cast<uint32_t>(parts_.sessions.List().size()));

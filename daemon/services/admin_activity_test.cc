@@ -110,10 +110,43 @@ TEST_CASE("the metrics show what is there now, and name nobody") {
   for (int i = 0; i < 2; ++i)
     CHECK_FALSE(f.daemon.store().VerifyBlob(Digest::Of(FloatBytes({1, 2, 3}))).ok());
   CHECK(absl::StrContains(f.Metrics(), "modeld_integrity_errors_total 1\n"));
+}
 
-  // Gauges fall, too.
+TEST_CASE("resident bytes count programs with and without sessions, shared weights once, until they go") {
+  Fixture f;
+  const auto resident = [&](const std::string& device) {
+    const std::string text = f.Metrics(), name = "modeld_resident_bytes{device=\"" + device + "\"} ";
+    const size_t at = text.find(name);
+    REQUIRE(at != std::string::npos);
+    return std::stoull(text.substr(at + name.size()));
+  };
+  // Each program has a zero of its own, for its relu.
+  const uint64_t weights = FloatBytes({1, 2, 3}).size(), zero = FloatBytes({0}).size();
+  CHECK(resident("other") == weights + zero);
+  CHECK(resident("cpu") == 0);
+  // A twin shares the weights in memory, also with another device; other weights are others.
+  f.app.BuildWhole(f.context, AddGraph({1, 2, 3}, "twin"));
+  const uint64_t context = f.app.MakeContext("reference");
+  f.app.BuildWhole(context, AddGraph());
+  CHECK(resident("other") + resident("reference") == weights + 3 * zero);
+  f.app.BuildWhole(context, AddGraph({4, 5, 6}));
+  CHECK(resident("other") == weights + 2 * zero);
+  CHECK(resident("reference") == weights + 2 * zero);
+  CHECK(absl::StrContains(f.Metrics(), "modeld_loaded_models 4\n"));
+
+  // Nobody holds them any more; they are kept for the next one.
   f.daemon.HangUp(f.app);
-  CHECK(absl::StrContains(f.Metrics(), "modeld_resident_bytes{device=\"other\"} 0\n"));
+  CHECK(absl::StrContains(f.Metrics(), "modeld_loaded_models 0\n"));
+  CHECK(resident("other") == weights + 2 * zero);
+  CHECK(resident("reference") == weights + 2 * zero);
+  Watch watch(f.admin, 60'000);
+  CHECK(watch.Next().resident_bytes() == 2 * weights + 4 * zero);
+
+  CallContext call;
+  v1::StopModelResponse response;
+  REQUIRE(f.admin.admin->StopModel(&call, {}, &response).ok());
+  CHECK(resident("other") == 0);
+  CHECK(resident("reference") == 0);
 }
 
 TEST_CASE("activity comes at once and again, with rates of the time between") {

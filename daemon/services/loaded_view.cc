@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "absl/time/time.h"
-#include "daemon/services/program_cache.h"
 #include "policy/partition.h"
 
 namespace modeld {
@@ -38,20 +37,26 @@ std::vector<v1::LoadedGraph> DescribeLoaded(const std::vector<std::shared_ptr<Se
   return entries;
 }
 
-LoadedTotals SumLoaded(const std::vector<std::shared_ptr<SessionObjects>>& sessions) {
+LoadedTotals SumLoaded(const std::vector<std::shared_ptr<SessionObjects>>& sessions,
+                       const ProgramCache& cache) {
   LoadedTotals totals;
   std::set<std::shared_ptr<const Program>> programs;
+  std::vector<ProgramCache::OwnProgram> own;
   for (const auto& session : sessions) {
     for (const auto& graph : session->Graphs()) {
       ++totals.graphs;
-      uint64_t bytes = graph->arenas.bytes();
-      const auto program = graph->program->Peek();
-      if (program != nullptr && programs.insert(program).second) bytes += program->packed_bytes;
-      totals.resident_bytes += bytes;
-      totals.resident_by_device[graph->context->device] += bytes;
+      const std::string& device = graph->context->device;
+      const uint64_t arena_bytes = graph->arenas.bytes();
+      totals.resident_bytes += arena_bytes;
+      totals.resident_by_device[device] += arena_bytes;
+      if (const auto program = graph->program->Peek()) programs.insert(program);
+      if (graph->program->own() != nullptr) own.push_back({device, graph->program->own()});
     }
   }
   totals.programs = programs.size();
+  const ProgramCache::Totals weights = cache.totals(own);
+  totals.resident_bytes += weights.bytes;
+  for (const auto& [device, bytes] : weights.bytes_by_device) totals.resident_by_device[device] += bytes;
   return totals;
 }
 

@@ -11,6 +11,7 @@
 
 #include "base/digest.h"
 #include "daemon/services/objects.h"
+#include "daemon/services/program_cache.h"
 #include "daemon/services/session_objects.h"
 #include "modeld/v1/admin.pb.h"
 
@@ -25,12 +26,15 @@ std::vector<v1::LoadedGraph> DescribeLoaded(const std::vector<std::shared_ptr<Se
 
 struct LoadedTotals {
   uint64_t graphs = 0;
+  // Those that sessions hold and that are in memory.
   uint64_t programs = 0;
-  // Packed weights, each program once, and arenas; in all, and by the device's name.
+  // Weights of all programs in memory, whether sessions hold them or not, shared ones once, and arenas; in
+  // all, and by the device's name.
   uint64_t resident_bytes = 0;
   std::map<std::string, uint64_t> resident_by_device;
 };
-LoadedTotals SumLoaded(const std::vector<std::shared_ptr<SessionObjects>>& sessions);
+LoadedTotals SumLoaded(const std::vector<std::shared_ptr<SessionObjects>>& sessions,
+                       const ProgramCache& cache);
 
 // A session with the counts of what it holds (null: it has made no call).
 v1::ListSessionsResponse::Session DescribeSession(const Session& session, const SessionObjects* objects);

@@ -12,11 +12,12 @@ namespace {
 
 constexpr absl::Duration kPollInterval = absl::Milliseconds(10);
 
-void RealPause(absl::Duration duration, const CancelToken& token) {
-  const absl::Time end = absl::Now() + duration;
-  while (!token.cancelled() && absl::Now() < end) {
-    absl::SleepFor(std::min(kPollInterval, end - absl::Now()));
+std::vector<policy::SharedWeights> WeightsOf(const Program& program) {
+  std::vector<policy::SharedWeights> weights;
+  for (const Region& constant : program.constants) {
+    weights.push_back({reinterpret_cast<uintptr_t>(constant.bytes().data()), constant.size()});
   }
+  return weights;
 }
 
 ProgramCache::Options Complete(ProgramCache::Options options) {
@@ -232,9 +233,7 @@ std::vector<policy::ResidentProgram> ProgramCache::Residents() const {
     policy::ResidentProgram& resident = residents.emplace_back();
     resident.id = id++;
     if (entry.program == nullptr) continue;
-    for (const Region& constant : entry.program->constants) {
-      resident.weights.push_back({reinterpret_cast<uintptr_t>(constant.bytes().data()), constant.size()});
-    }
+    resident.weights = WeightsOf(*entry.program);
     for (const auto& [partition, hold] : entry.holds) {
       resident.last_used = std::max(resident.last_used, hold.last_used);
       resident.in_use = resident.in_use || hold.runs > 0;
@@ -290,9 +289,27 @@ void ProgramCache::DropPartition(const std::string& partition) {
   }
 }
 
-ProgramCache::Totals ProgramCache::totals() const {
-  absl::MutexLock lock(&mu_);
-  return {entries_.size(), policy::ResidentBytes(Residents())};
+ProgramCache::Totals ProgramCache::totals(const std::vector<OwnProgram>& own) const {
+  std::multimap<std::string, ProgramPtr> by_device;
+  for (const OwnProgram& program : own) by_device.emplace(program.device, program.program);
+  {
+    absl::MutexLock lock(&mu_);
+    for (const auto& [key, entry] : entries_) {
+      if (entry.program != nullptr) by_device.emplace(key.device, entry.program);
+    }
+  }
+  Totals totals{.programs = by_device.size(), .bytes = 0, .bytes_by_device = {}};
+  std::vector<policy::ResidentProgram> residents;
+  for (auto it = by_device.begin(); it != by_device.end();) {
+    const std::string& device = it->first;
+    for (const auto end = by_device.upper_bound(device); it != end; ++it) {
+      residents.emplace_back().weights = WeightsOf(*it->second);
+    }
+    // What the devices before do not hold already.
+    const uint64_t before = std::exchange(totals.bytes, policy::ResidentBytes(residents));
+    totals.bytes_by_device[device] = totals.bytes - before;
+  }
+  return totals;
 }
 
 }  // namespace modeld

@@ -50,6 +50,8 @@ class ProgramHandle {
   // For how long it will stay in memory unless it is used; InfiniteDuration: for ever. Zero when it is not
   // there.
   absl::Duration IdleLeft() const;
+  // The program, when it is of GetOwn(), which nobody shares; else null.
+  const std::shared_ptr<const Program>& own() const { return own_; }
 
  private:
   friend class ProgramCache;
@@ -60,7 +62,6 @@ class ProgramHandle {
   const ProgramCache& cache_;
   const std::string partition_;
   const ProgramKey key_;
-  // Of a program that nobody shares.
   const std::shared_ptr<const Program> own_;
 };
 
@@ -136,12 +137,20 @@ class ProgramCache {
   // Forgets that a partition has programs; those that no other has go.
   void DropPartition(const std::string& partition);
 
-  // What is in memory: programs, and their bytes with shared weights counted once.
+  // A program that GetOwn() gave, with its device's name.
+  struct OwnProgram {
+    std::string device;
+    ProgramPtr program;
+  };
+  // What is in memory, with and without handles: programs and the bytes of their weights, shared ones once.
   struct Totals {
     uint64_t programs = 0;
     uint64_t bytes = 0;
+    // These add up to `bytes`: weights that devices share are counted for the first of them by name.
+    std::map<std::string, uint64_t> bytes_by_device;
   };
-  Totals totals() const;
+  // `own`, each program once, is counted besides: the cache does not hold it.
+  Totals totals(const std::vector<OwnProgram>& own = {}) const;
 
  private:
   friend class ProgramHandle;

@@ -252,6 +252,40 @@ TEST_CASE("past the budget the longest unused goes first, and shared weights cou
   CHECK(d->Peek() != nullptr);
 }
 
+TEST_CASE("the bytes in memory are told by device, of programs with and without handles, and add up") {
+  Fixture f;
+  f.Get("app:x", kKey);
+  const auto b = f.Get("app:x", {kKey.model_id, "reference", 0});
+  using Bytes = std::map<std::string, uint64_t>;
+  CHECK(f.cache.totals().bytes_by_device == Bytes{{"cpu", kWeightBytes}, {"reference", kWeightBytes}});
+
+  // Of the same weights on another device, and of those and others alone.
+  const Region shared = b->Peek()->constants[0];
+  TestSource shares{[&]() -> absl::StatusOr<ProgramSource::Made> {
+    return ProgramSource::Made{NewProgram(shared), kCompileTime};
+  }};
+  REQUIRE(f.cache.Get("app:x", {kOther.model_id, "gpu", 0}, 1, f.nobody_leaves, shares).ok());
+  TestSource owns{[&]() -> absl::StatusOr<ProgramSource::Made> {
+    auto program = std::make_shared<Program>();
+    program->constants = {shared, Weights()};
+    return ProgramSource::Made{std::move(program), kCompileTime};
+  }};
+  const auto own = f.cache.GetOwn(1, f.nobody_leaves, owns);
+  REQUIRE(own.ok());
+  CHECK(b->own() == nullptr);
+  REQUIRE((*own)->own() != nullptr);
+  CHECK(f.cache.totals().programs == 3);
+  const auto totals = f.cache.totals({{"reference", (*own)->own()}});
+  CHECK(totals.programs == 4);
+  CHECK(totals.bytes == 3 * kWeightBytes);
+  // The first by name counts what two devices share.
+  CHECK(totals.bytes_by_device ==
+        Bytes{{"cpu", kWeightBytes}, {"gpu", kWeightBytes}, {"reference", kWeightBytes}});
+
+  f.cache.Drop(std::nullopt);
+  CHECK(f.cache.totals().bytes_by_device.empty());
+}
+
 TEST_CASE("a model that is stopped leaves memory at once, and one that runs with its run") {
   Fixture f;
   const auto a = f.Get("app:x", kKey), b = f.Get("app:x", kOther);
