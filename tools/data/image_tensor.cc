@@ -16,6 +16,9 @@ namespace {
 
 constexpr uint32_t kMaxSide = 16'384;
 
+// Memory for the rows that stb keeps at a time; it computes its sizes as int.
+constexpr uint64_t kMaxRowBytes = uint64_t{1} << 30;
+
 absl::Status Bad(absl::string_view name, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(name, ": ", what));
 }
@@ -43,6 +46,12 @@ absl::Status CheckOptions(absl::string_view name, const ImageOptions& options) {
 
 absl::StatusOr<Image> Resize(absl::string_view name, Image image, uint32_t width, uint32_t height) {
   if (image.width == width && image.height == height) return image;
+  // As many rows as a row of the result covers, and one.
+  const uint64_t rows = uint64_t{2} * image.height / height + 3;
+  if (rows * width * image.channels * sizeof(float) > kMaxRowBytes) {
+    return Bad(name, absl::StrCat("a picture of ", image.width, " x ", image.height, " cannot be resized to ",
+                                  width, " x ", height));
+  }
   Image out{.width = width, .height = height, .channels = image.channels, .pixels = {}};
   out.pixels.resize(size_t{width} * height * image.channels);
   const int done = stbir_resize(

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
@@ -75,6 +76,92 @@ TEST_CASE("a picture of one colour keeps it through any resize") {
   }
 }
 
+// What a line of pixels becomes: a triangle over all that each new pixel covers, the picture's edge repeated
+// outwards.
+std::vector<double> Resized(const std::vector<uint8_t>& line, uint32_t size) {
+  const double step = static_cast<double>(line.size()) / size, radius = std::max(step, 1.0);
+  std::vector<double> result;
+  for (uint32_t i = 0; i < size; ++i) {
+    const double centre = (i + 0.5) * step;
+    double sum = 0, weights = 0;
+    for (auto j = std::lround(std::floor(centre - radius)); j <= centre + radius; ++j) {
+      const double weight = std::max(0.0, 1 - std::abs(static_cast<double>(j) + 0.5 - centre) / radius);
+      sum += weight * line[std::clamp<long>(j, 0, static_cast<long>(line.size()) - 1)];
+      weights += weight;
+    }
+    result.push_back(sum / weights);
+  }
+  return result;
+}
+
+// Resizes a line of pixels lying and standing; both must be what the formula says, up to rounding.
+void CheckLine(const std::vector<uint8_t>& line, uint32_t size, double tolerance) {
+  const auto length = static_cast<uint32_t>(line.size());
+  const std::vector<double> expected = Resized(line, size);
+  for (const bool lying : {true, false}) {
+    INFO(length << " to " << size << (lying ? ", lying" : ", standing"));
+    const ImageOptions options{.width = lying ? size : 1,
+                               .height = lying ? 1 : size,
+                               .channels = 1,
+                               .fit = Fit::kStretch,
+                               .scale = 1};
+    const auto values =
+        Values(ImageToTensor("picture", Grey(lying ? length : 1, lying ? 1 : length, line), options));
+    REQUIRE(values.size() == size);
+    double worst = 0;
+    for (uint32_t i = 0; i < size; ++i) worst = std::max(worst, std::abs(values[i] - expected[i]));
+    CHECK(worst < tolerance);
+  }
+}
+
+void CheckSizes(uint32_t from, uint32_t to, double tolerance = 0.51) {
+  CheckLine(std::vector<uint8_t>(from, 77), to, tolerance);
+  std::vector<uint8_t> ramp, stripes;
+  for (uint32_t i = 0; i < from; ++i) {
+    ramp.push_back(static_cast<uint8_t>(uint64_t{i} * 255 / from));
+    stripes.push_back(i % 3 == 0 ? 255 : 0);
+  }
+  CheckLine(ramp, to, tolerance);
+  CheckLine(stripes, to, tolerance);
+}
+
+TEST_CASE("pictures of every usual width and height become those of a network") {
+  for (uint32_t from = 225; from <= 1000; ++from) CheckSizes(from, 224);
+  for (const uint32_t to : {28u, 192u, 256u, 299u, 331u}) {
+    for (uint32_t from = 20; from <= 700; from += 7) CheckSizes(from, to);
+  }
+}
+
+TEST_CASE("usual photographs are cut to a network's square") {
+  for (const auto& [width, height] : {std::pair{300u, 300u}, {400u, 300u}, {500u, 333u}, {333u, 500u}}) {
+    const Image image{.width = width,
+                      .height = height,
+                      .channels = 3,
+                      .pixels = std::vector<uint8_t>(size_t{width} * height * 3, 51)};
+    for (const uint32_t short_side : {0u, 224u, 256u}) {
+      const auto values = Values(ImageToTensor(
+          "picture", image, {.width = 224, .height = 224, .short_side = short_side, .scale = 1}));
+      REQUIRE(values.size() == size_t{3} * 224 * 224);
+      CHECK(std::ranges::all_of(values, [](float v) { return v == 51.0f; }));
+    }
+  }
+}
+
+TEST_CASE("small pictures grow and shrink to any small size") {
+  for (uint32_t from = 1; from <= 40; ++from) {
+    for (uint32_t to = 1; to <= 40; ++to) CheckSizes(from, to);
+  }
+}
+
+TEST_CASE("the longest pictures shrink to a pixel and a pixel grows to the longest") {
+  // Places that far out have few bits behind the point.
+  constexpr double kTolerance = 0.75;
+  for (const uint32_t size : {1u, 2u, 16'383u}) {
+    CheckSizes(16'384, size, kTolerance);
+    CheckSizes(size, 16'384, kTolerance);
+  }
+}
+
 TEST_CASE("a crop takes the centre and keeps proportions") {
   // Columns 0..5; the middle two remain.
   const Image wide = Grey(6, 2, {0, 1, 2, 3, 4, 5, 0, 1, 2, 3, 4, 5});
@@ -101,6 +188,9 @@ TEST_CASE("options that cannot be are refused") {
   CHECK(Refusal(image, {.width = 8, .height = 8, .short_side = 7}).find("cover") != std::string::npos);
   CHECK(Refusal(image, {.mean = {1, 2}}).find("mean has 2") != std::string::npos);
   CHECK(Refusal(image, {.std = {0}}).find("std must not be 0") != std::string::npos);
+  const Image line = Grey(1, 16'384, std::vector<uint8_t>(16'384));
+  CHECK(Refusal(line, {.width = 16'384, .height = 1, .fit = Fit::kStretch}).find("1 x 16384") !=
+        std::string::npos);
   CHECK(Refusal(image, {.scale = std::numeric_limits<float>::quiet_NaN()}).find("finite") !=
         std::string::npos);
   CHECK(Refusal(Grey(10'000, 1, std::vector<uint8_t>(10'000)), {.width = 8, .height = 8}).find("stretch") !=
