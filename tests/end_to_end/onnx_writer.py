@@ -40,12 +40,13 @@ def write_matmul(path, rows, columns, seed):
     return weights
 
 
-def write_npy(path, shape):
-    """Zeros of float32."""
+def write_npy(path, shape, values=None):
+    """Float32: `values` in row-major order, zeros without."""
     header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': ({', '.join(map(str, shape))},), }}"
     header = header.ljust(117) + "\n"  # 10 + 118 bytes: the data begin at 128
     count = 1
     for size in shape:
         count *= size
+    data = bytes(4 * count) if values is None else struct.pack(f"<{count}f", *values)
     with open(path, "wb") as file:
-        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + bytes(4 * count))
+        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode() + data)
