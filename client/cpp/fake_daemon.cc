@@ -238,7 +238,7 @@ struct FakeDaemon::State : v1::ContextService::Service,
     for (const auto& operand : request->graph().operands()) {
       if (!operand.has_constant()) continue;
       const v1::BlobRef& blob = operand.constant().blob();
-      if (blobs[blob.sha256()].size() == blob.size_bytes() || !asked.insert(blob.sha256()).second) continue;
+      if (constants.Has(blob) || !asked.insert(blob.sha256()).second) continue;
       *response->add_missing() = blob;
     }
     if (asked.empty()) *response->mutable_graph() = Describe(request->graph());
@@ -248,27 +248,29 @@ struct FakeDaemon::State : v1::ContextService::Service,
                      v1::QueryUploadResponse* response) override {
     if (Status status = Begin("QueryUpload"); !status.ok()) return status;
     absl::MutexLock lock(&mu);
-    response->set_committed_bytes(blobs[request->blob().sha256()].size());
-    response->set_complete(response->committed_bytes() == request->blob().size_bytes());
+    constants.Describe(request->blob(), *response);
     return Status::OK;
   }
   Status UploadConstant(ServerContext*, grpc::ServerReader<v1::UploadConstantRequest>* reader,
                         v1::UploadConstantResponse* response) override {
     if (Status status = Begin("UploadConstant"); !status.ok()) return status;
     v1::UploadConstantRequest request;
-    std::string name;
+    v1::BlobRef blob;
     while (reader->Read(&request)) {
       absl::MutexLock lock(&mu);
-      if (name.empty()) {
-        name = request.blob().sha256();
+      if (blob.sha256().empty()) {
+        blob = request.blob();
         seen.stream_offsets.push_back(request.offset_bytes());
         if (request.uncacheable()) ++seen.calls["UploadConstant uncacheable"];
       }
       seen.chunk_bytes.push_back(request.data().size());
-      if (request.offset_bytes() != blobs[name].size()) return Status(StatusCode::INVALID_ARGUMENT, "offset");
-      blobs[name] += request.data();
-      response->set_committed_bytes(blobs[name].size());
+      seen.chunks.emplace_back(request.offset_bytes(), Digest::Of(absl::string_view(request.data())));
+      if (!constants.Take(blob, request.offset_bytes(), request.data())) {
+        return Status(StatusCode::INVALID_ARGUMENT, "offset");
+      }
     }
+    absl::MutexLock lock(&mu);
+    constants.EndStream(blob, *response);
     return Status::OK;
   }
   Status ImportConstants(ServerContext*, const v1::ImportConstantsRequest* request,
@@ -289,7 +291,7 @@ struct FakeDaemon::State : v1::ContextService::Service,
           Digest::Of(bytes).bytes() != range.blob().sha256()) {
         return Status(StatusCode::DATA_LOSS, "digest");
       }
-      blobs[range.blob().sha256()] = bytes;
+      constants.Put(range.blob().sha256(), bytes);
     }
     return Status::OK;
   }
@@ -476,7 +478,7 @@ struct FakeDaemon::State : v1::ContextService::Service,
   std::map<uint64_t, v1::Graph> graphs ABSL_GUARDED_BY(mu);
   std::map<uint64_t, std::unique_ptr<FakeTensor>> tensors ABSL_GUARDED_BY(mu);
   std::map<uint64_t, UniqueFd> received ABSL_GUARDED_BY(mu);
-  std::map<std::string, std::string> blobs ABSL_GUARDED_BY(mu);
+  FakeConstants constants ABSL_GUARDED_BY(mu);
   std::map<std::string, v1::Graph> models ABSL_GUARDED_BY(mu);
   std::map<std::string, std::string> keys ABSL_GUARDED_BY(mu);
 
@@ -517,7 +519,12 @@ void FakeDaemon::RefuseMemory() {
 
 void FakeDaemon::Preload(const std::string& sha256, const std::string& bytes) {
   absl::MutexLock lock(&state_->mu);
-  state_->blobs[sha256] = bytes;
+  state_->constants.Put(sha256, bytes);
+}
+
+void FakeDaemon::Lack(const std::string& sha256, FakeUploadState now, FakeUploadState then) {
+  absl::MutexLock lock(&state_->mu);
+  state_->constants.Lack(sha256, std::move(now), std::move(then));
 }
 
 }  // namespace modeld::client

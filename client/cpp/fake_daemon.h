@@ -7,8 +7,11 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "base/digest.h"
+#include "client/cpp/fake_constants.h"
 #include "modeld/v1/admin.pb.h"
 #include "modeld/v1/cache_admin.pb.h"
 #include "modeld/v1/context.pb.h"
@@ -31,9 +34,11 @@ class FakeDaemon {
   };
   // What calls did, to be looked at by tests.
   struct Seen {
-    std::map<std::string, int> calls;      // by method name
-    std::vector<std::string> partitions;   // metadata of each CreateContext, "" where there was none
-    std::vector<uint64_t> chunk_bytes;     // of UploadConstant messages
+    std::map<std::string, int> calls;     // by method name
+    std::vector<std::string> partitions;  // metadata of each CreateContext, "" where there was none
+    std::vector<uint64_t> chunk_bytes;    // of UploadConstant messages
+    // Offset and digest of each of these messages' bytes.
+    std::vector<std::pair<uint64_t, Digest>> chunks;
     std::vector<uint64_t> stream_offsets;  // of the first message of each UploadConstant call
     std::vector<int> imported;             // ranges of each ImportConstants
     v1::CreateContextRequest last_context;
@@ -59,6 +64,8 @@ class FakeDaemon {
   void RefuseMemory();
   // Pretends that an earlier upload left these bytes of a constant.
   void Preload(const std::string& sha256, const std::string& bytes);
+  // Pretends that of a constant only some ranges are missing; see FakeConstants::Lack().
+  void Lack(const std::string& sha256, FakeUploadState now, FakeUploadState then = {});
 
   // What AdminService answers.
   struct Admin {

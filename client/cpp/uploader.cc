@@ -34,10 +34,12 @@ uint64_t Aligned(uint64_t size) {
 // daemon that names none means the rest.
 template <typename Response>
 absl::Status SettleMissing(uint64_t size, Response& response) {
+  uint64_t at = 0;
   for (const v1::ByteRange& range : response.missing()) {
-    if (range.begin_bytes() > range.end_bytes() || range.end_bytes() > size) {
-      return absl::InternalError("constant: the daemon asks for bytes that it does not have");
+    if (range.begin_bytes() < at || range.end_bytes() <= range.begin_bytes() || range.end_bytes() > size) {
+      return absl::InternalError("constant: the daemon asks for ranges of bytes that cannot be");
     }
+    at = range.end_bytes();
   }
   if (response.missing().empty() && response.committed_bytes() < size) {
     v1::ByteRange& rest = *response.add_missing();
