@@ -22,6 +22,7 @@
 #include "modeld/v1/context.grpc.pb.h"
 #include "modeld/v1/inference.grpc.pb.h"
 #include "modeld/v1/model_cache.grpc.pb.h"
+#include "storage/integrity.h"
 
 namespace modeld {
 namespace {
@@ -92,9 +93,15 @@ absl::Status Server::Open() {
   const storage::RecoveryReport& recovery = store_->recovery();
   spdlog::info(
       "store opened: {} stray files removed, {} uploads can be resumed, {} were dropped, {} files are "
-      "missing",
+      "missing, {} were moved from an old cache folder",
       recovery.orphan_files_removed, recovery.uploads_resumable, recovery.uploads_dropped,
-      recovery.blobs_missing);
+      recovery.blobs_missing, recovery.files_moved);
+  if (store_->integrity().move_target() == loaded_.config.store.cache_dir) {
+    spdlog::warn(
+        "the cache's move is not complete, {} files could not be read or written: the old folder must be "
+        "there, writable and in nobody's use when modeld starts",
+        recovery.files_not_moved);
+  }
   services_ = std::make_unique<Services>(MakeServicesOptions());
   return absl::OkStatus();
 }

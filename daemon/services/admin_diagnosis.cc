@@ -273,8 +273,10 @@ void Diagnosis::CheckStore(std::vector<Finding>& findings) const {
   }
 
   if (const auto target = parts_.store.integrity().move_target()) {
+    const bool here = *target == parts_.info.cache_dir;
     findings.push_back(Make(Finding::WARNING, "store", absl::StrCat("cache: is being moved to ", *target),
-                            "start modeld with that folder as paths.cache_dir to complete it"));
+                            here ? "restart modeld when the old folder is there, writable and in nobody's use"
+                                 : "start modeld with that folder as paths.cache_dir to complete it"));
   }
 }
 
