@@ -128,6 +128,36 @@ TEST_CASE("a promise of more than an interrupted upload declared is charged the 
   CHECK(ShortageOf(Reserve(store, kApp, {Digest::Of("more"), 1}, *lease)));
 }
 
+TEST_CASE("bytes that were written in vain are promised still, so that the disk keeps room for them") {
+  TestStore store;
+  store.cache->SetDiskBytes(10'000);
+  const uint64_t empty = store->space().Totals().free_bytes;
+  const std::string bytes = Bytes(5000, 4), wrong = Bytes(5000, 5), big = Bytes(empty - 1000 - 5000 + 1, 6);
+  auto lease = store->NewLease();
+  REQUIRE(Reserve(store, kApp, RefOf(bytes), *lease).ok());
+  auto upload = store->OpenUpload(kApp, RefOf(bytes), *lease);
+  REQUIRE((*upload)->Append(0, wrong).ok());
+  SECTION("the digest is another one") {
+    CHECK(absl::IsDataLoss((*upload)->Commit()));
+  }
+  SECTION("its partition is cleared") {
+    REQUIRE(store->space().Clear(kApp, absl::InfinitePast(), absl::InfiniteFuture()).ok());
+  }
+  SECTION("it is pruned after its end") {
+    upload->reset();
+    REQUIRE(store->integrity().PrunePartials({})->size() == 1);
+  }
+  SECTION("its partition is cleared, and it is sent on") {
+    REQUIRE(store->space().Clear(kApp, absl::InfinitePast(), absl::InfiniteFuture()).ok());
+    CHECK_FALSE((*upload)->Commit().ok());
+  }
+  upload->reset();
+  CHECK(store->space().Totals().free_bytes == empty - 5000);
+  CHECK(ShortageOf(store->PutBlob(kOther, RefOf(big), Region::Copy(absl::string_view(big)), *lease)));
+  CHECK(store->PutBlob(kApp, RefOf(bytes), Region::Copy(absl::string_view(bytes)), *lease).ok());
+  CHECK(*store.cache->FreeBytes() >= 1000);
+}
+
 TEST_CASE("what a promise keeps is no room that eviction could make") {
   Damaged store;
   auto lease = store->NewLease();
@@ -246,13 +276,16 @@ class Play {
     if (!missing.empty()) {
       const uint64_t at = missing[0].begin_bytes;
       const uint64_t count = 1 + Pick(missing[0].end_bytes - at);
-      (void)sending.upload->Append(at, absl::string_view(sending.bytes).substr(at, count));
+      std::string piece = sending.bytes.substr(at, count);
+      if (Pick(20) == 0) piece[0] ^= 1;
+      (void)sending.upload->Append(at, piece);
     }
     if (sending.upload->missing().empty()) (void)sending.upload->Commit();
     if (Pick(3) == 0) uploads_.erase(uploads_.begin() + place);
   }
   void Collect() {
     store_.clock.Advance(absl::Minutes(8));
+    if (Pick(3) == 0) (void)store_->integrity().PrunePartials({});
     store_.Collect();
     // What is there is counted.
     uint64_t bytes = 0;

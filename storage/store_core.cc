@@ -67,7 +67,10 @@ absl::Status StoreCore::Commit(const Transaction& changes, Durability durability
   for (const auto& [id, hold] : changes.holds) changed.insert(id.first);
   const auto counts = [&](const Owned& id) ABSL_NO_THREAD_SAFETY_ANALYSIS { return CountedOf(id); };
   for (const PartitionId& id : changed) promises.Recount(id, counts);
-  for (const auto& [id, upload] : changes.uploads) promises.SetCounted(id, counts(id));
+  for (const auto& [id, upload] : changes.uploads) {
+    promises.SetCounted(id, counts(id));
+    if (!upload) promises.SetWritten(id, 0);  // its file has gone, or goes
+  }
   return absl::OkStatus();
 }
 

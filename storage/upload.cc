@@ -59,6 +59,8 @@ Upload::State::~State() {
   if (!claimed) return;
   absl::MutexLock lock(&core.mu);
   core.open_uploads.erase(id);
+  // A file that was cleared away goes with this. What others were promised must be written anew.
+  if (ended && !core.index.records().uploads.contains(id)) core.promises.SetWritten(id, 0);
   core.promises.Release(this);
 }
 
