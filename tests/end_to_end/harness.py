@@ -38,10 +38,15 @@ class Daemon:
         self.flags = ["--config", self.config, *([] if configured else ["--cache-dir", self.cache]), *flags]
         self.process = None
 
-    def start(self):
+    def launch(self, **options):
+        """Starts it and does not wait; `options` are Popen's."""
         self.process = subprocess.Popen(
             [MODELD, "--state-dir", f"{self.folder}/state", "--runtime-dir",
-             f"{self.folder}/run", "--admins", MODELCTL] + self.flags)
+             f"{self.folder}/run", "--admins", MODELCTL] + self.flags, **options)
+
+    def start(self, **options):
+        """launch(), and waits until it answers."""
+        self.launch(**options)
         deadline = time.monotonic() + PATIENCE_S
         while self.modelctl("status", check=False).returncode != 0:
             assert self.process.poll() is None, f"the daemon ended with {self.process.returncode}"

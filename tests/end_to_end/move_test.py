@@ -2,12 +2,13 @@
 """Moving the cache, killed at random points: no model is lost, the move can be said again, and nothing stays behind."""
 import os
 import random
+import re
 import subprocess
 import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import MODELCTL, MODELD, PATIENCE_S, Daemon, read_npy, run_tests  # noqa: E402
+from harness import MODELCTL, PATIENCE_S, Daemon, read_npy, run_tests  # noqa: E402
 from onnx_writer import write_matmul, write_npy  # noqa: E402
 
 ROUNDS = int(os.environ.get("MODELD_KILL_ROUNDS", "6"))
@@ -81,12 +82,6 @@ def begin_move(daemon, target):
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def begin_daemon(daemon):
-    """Starts it as Daemon.start() does and does not wait for it."""
-    daemon.process = subprocess.Popen([MODELD, "--state-dir", f"{daemon.folder}/state", "--runtime-dir", f"{daemon.folder}/run",
-                                       "--admins", MODELCTL] + daemon.flags, stderr=subprocess.DEVNULL)
-
-
 def test_a_move_that_is_killed_at_any_point_loses_no_model():
     print(f"seed {SEED}, {ROUNDS} rounds")
     generator = random.Random(SEED)
@@ -151,7 +146,7 @@ def test_a_first_start_in_the_new_folder_that_is_killed_loses_no_model():
             with open(daemon.config, "w", encoding="utf-8") as file:
                 file.write(f'[paths]\ncache_dir = "{target}"\n')
             for _ in range(3):
-                begin_daemon(daemon)
+                daemon.launch(stderr=subprocess.DEVNULL)
                 killed += killed_after(daemon.process, generator.uniform(0.02, 0.4))
             daemon.start()
             cache.check_moved(target)
@@ -173,10 +168,16 @@ def test_a_folder_that_somebody_uses_is_refused_and_left_as_it_is():
         assert os.listdir(target) == ["letter.txt"]
         os.unlink(f"{target}/letter.txt")
         daemon.modelctl("cache", "move", target)
+        cache.add(300)
         daemon.stop()
-        daemon.start()
+        log = f"{daemon.folder}/log"
+        with open(log, "w", encoding="utf-8") as file:
+            daemon.start(stderr=file)
         cache.check_moved(target)
         daemon.stop()
+        with open(log, encoding="utf-8") as file:
+            [moved] = re.findall(r"(\d+) were moved from an old cache folder", file.read())
+        assert int(moved) >= 2, "the model that came after the copy has a manifest and weights"
 
 
 if __name__ == "__main__":
