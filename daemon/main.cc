@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "daemon/config/config.h"
+#include "daemon/heap.h"
 #include "daemon/logging.h"
 #include "daemon/server.h"
 #include "daemon/signals.h"
@@ -43,6 +44,7 @@ int main(int argc, char** argv) {
   std::error_code error;
   const std::string own_executable = std::filesystem::read_symlink("/proc/self/exe", error).string();
   LetIdleThreadsSleep(own_executable, argv);
+  modeld::SetUpHeap();
   auto loaded = modeld::LoadConfig({.arguments = {argv + 1, argv + argc},
                                     .environment = Environment,
                                     .own_executable = own_executable,
