@@ -6,6 +6,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 
 namespace modeld {
@@ -62,6 +63,16 @@ std::string PrintBytes(uint64_t bytes) {
   std::string text = absl::StrCat(bytes);
   if (unit > 0) text += absl::ascii_toupper(kUnits[unit - 1]);
   return text;
+}
+
+std::string HumanBytes(uint64_t bytes) {
+  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+  if (bytes < 1024) return absl::StrCat(bytes, " B");
+  double value = static_cast<double>(bytes);
+  size_t unit = 0;
+  // What would be shown as 1024 of a unit is 1.0 of the next.
+  for (; value >= (unit == 0 ? 1024 : 1023.95); ++unit) value /= 1024;
+  return absl::StrFormat("%.1f %s", value, kUnits[unit]);
 }
 
 absl::StatusOr<absl::Duration> ParseDuration(absl::string_view text) {

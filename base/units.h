@@ -18,6 +18,9 @@ absl::StatusOr<uint64_t> ParseBytes(absl::string_view text);
 // As ParseBytes() takes it, exactly: "64M", "1000".
 std::string PrintBytes(uint64_t bytes);
 
+// For reading, rounded: "17 B", "1.5 MiB", "16.0 EiB".
+std::string HumanBytes(uint64_t bytes);
+
 // "5m", "1h30m", "2d", "90" (seconds), "0"; "-1", any other negative number and "never" are for ever.
 // INVALID_ARGUMENT: anything else.
 absl::StatusOr<absl::Duration> ParseDuration(absl::string_view text);

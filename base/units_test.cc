@@ -32,6 +32,18 @@ TEST_CASE("Sizes are read with and without units") {
   CHECK(PrintBytes(0) == "0");
 }
 
+TEST_CASE("Sizes are shown with the unit that people expect") {
+  const std::pair<uint64_t, const char*> cases[] = {{0, "0 B"},
+                                                    {1023, "1023 B"},
+                                                    {1024, "1.0 KiB"},
+                                                    {1536, "1.5 KiB"},
+                                                    {(1 << 20) - 1, "1.0 MiB"},
+                                                    {uint64_t{8} << 30, "8.0 GiB"},
+                                                    {uint64_t{1023} << 50, "1023.0 PiB"},
+                                                    {UINT64_MAX, "16.0 EiB"}};
+  for (const auto& [bytes, text] : cases) CHECK(HumanBytes(bytes) == text);
+}
+
 TEST_CASE("What is no size is refused") {
   for (const char* text : {"", " ", "-1", "+1", "M", "1X", "1iB", "1.2.3G", "1e3", "0x10", "inf", "nan",
                            "1 2", "1.5", "18446744073709551616", "99999999T", "KiB"}) {

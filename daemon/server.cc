@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "base/version.h"
 #include "daemon/cache/memory_pressure.h"
+#include "daemon/heap.h"
 #include "daemon/idleness.h"
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/reference/reference_backend.h"
@@ -47,11 +48,11 @@ ServiceLimits LimitsWithin(ServiceLimits limits, int max_descriptors) {
 }
 
 // What the signed lists say; those that are refused are told and count for nothing.
-CommonnessTable LoadLists(const PrivacyOptions& options) {
+LoadedCommonness LoadLists(const PrivacyOptions& options) {
   LoadedCommonness loaded = LoadCommonness(options.commonness_lists, options.commonness_keys);
   for (const absl::Status& refused : loaded.refused)
     spdlog::warn("commonness list refused: {}", std::string(refused.message()));
-  return std::move(loaded.table);
+  return loaded;
 }
 
 absl::StatusOr<UnixListener> BindUnlessGiven(std::optional<UnixListener> given, const RuntimeDir& dir,
@@ -181,6 +182,7 @@ absl::Status Server::Serve(int max_descriptors) {
       spdlog::info("collected {} blobs and {} uploads, {} bytes", collected->blobs, collected->uploads,
                    collected->bytes);
     }
+    ReturnFreeMemory();
   });
   MODELD_ASSIGN_OR_RETURN(memory_socket_, MemorySocket::Start(memory_listener_.TakeFd(), tickets_, {}));
   Listener::Hooks hooks;

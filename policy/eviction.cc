@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "base/units.h"
 #include "policy/figures.h"
 
 namespace modeld::policy {
@@ -201,8 +202,8 @@ std::optional<EvictionAction> LeastPlan(const PartitionSnapshot& partition, uint
       .freed_bytes = least->size_bytes,
       .inflation = Sane(partition.inflation),
       .verdict = "evicted",
-      .why = absl::StrCat("compiled plan of ", BytesText(least->size_bytes), " for ",
-                          BytesText(bytes_to_free), " of room: plans go before models; last use ",
+      .why = absl::StrCat("compiled plan of ", HumanBytes(least->size_bytes), " for ",
+                          HumanBytes(bytes_to_free), " of room: plans go before models; last use ",
                           AgeText(partition.now - least->last_used), " ago")};
 }
 
@@ -322,8 +323,8 @@ std::optional<EvictionAction> NextEviction(const PartitionSnapshot& partition, u
   const std::vector<Candidate> lowest = LowestByCredit(candidates);
   const Candidate& victim = FirstVictim(lowest, bytes_to_free);
   return Take(blobs, victim, EvictionAction::Reason::kRoom, victim.credit,
-              absl::StrCat("for ", BytesText(bytes_to_free), " of room within the partition's quota, frees ",
-                           BytesText(blobs.FreedBy(*victim.model)), ": ", Figures(victim, partition.now)));
+              absl::StrCat("for ", HumanBytes(bytes_to_free), " of room within the partition's quota, frees ",
+                           HumanBytes(blobs.FreedBy(*victim.model)), ": ", Figures(victim, partition.now)));
 }
 
 std::string Outlook(const PartitionSnapshot& partition, const Digest& model) {

@@ -1,4 +1,4 @@
-// Sizes and ages as people read them, for the sentences of decisions.
+// Ages as people read them, for the sentences of decisions, and sums that end at their bounds.
 #ifndef MODELD_POLICY_FIGURES_H_
 #define MODELD_POLICY_FIGURES_H_
 
@@ -9,9 +9,6 @@
 #include "absl/time/time.h"
 
 namespace modeld::policy {
-
-// "512 B", "1.5 KiB", "8.0 GiB". Pure.
-std::string BytesText(uint64_t bytes);
 
 // "now" below a second (and for what lies in the future), "40 seconds", "3 hours", "1 day", "never" when
 // infinite. Pure.

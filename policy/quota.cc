@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "base/units.h"
 #include "policy/figures.h"
 
 namespace modeld::policy {
@@ -21,7 +22,7 @@ Admission Refuse(Bound bound, uint64_t need, uint64_t have, absl::string_view wh
           .bound = bound,
           .need_bytes = need,
           .have_bytes = have,
-          .why = absl::StrCat("needs ", BytesText(need), ", but ", what, " leaves ", BytesText(have))};
+          .why = absl::StrCat("needs ", HumanBytes(need), ", but ", what, " leaves ", HumanBytes(have))};
 }
 
 }  // namespace
@@ -77,8 +78,8 @@ Admission Admit(const SpaceBounds& bounds, const SpaceFigures& figures, uint64_t
           .evict_bytes = evict,
           .need_bytes = need,
           .have_bytes = quota_left,
-          .why = absl::StrCat("needs ", BytesText(need), ", the partition's quota leaves ",
-                              BytesText(quota_left), ": ", BytesText(evict), " of its own must go")};
+          .why = absl::StrCat("needs ", HumanBytes(need), ", the partition's quota leaves ",
+                              HumanBytes(quota_left), ": ", HumanBytes(evict), " of its own must go")};
 }
 
 }  // namespace modeld::policy

@@ -6,6 +6,7 @@
 #include <tuple>
 
 #include "absl/strings/str_cat.h"
+#include "base/units.h"
 #include "policy/figures.h"
 
 namespace modeld::policy {
@@ -79,9 +80,9 @@ const Thing* First(const std::vector<Thing>& things, absl::Time now, TieOf tie_o
 }
 
 std::string Occasion(const GlobalSnapshot& all) {
-  return absl::StrCat("to make room on the disk (", BytesText(all.used_bytes), " in use, limit ",
-                      all.limit_bytes == 0 ? "none" : BytesText(all.limit_bytes), "; ",
-                      BytesText(all.free_disk_bytes), " free, floor ", BytesText(all.floor_bytes), ")");
+  return absl::StrCat("to make room on the disk (", HumanBytes(all.used_bytes), " in use, limit ",
+                      all.limit_bytes == 0 ? "none" : HumanBytes(all.limit_bytes), "; ",
+                      HumanBytes(all.free_disk_bytes), " free, floor ", HumanBytes(all.floor_bytes), ")");
 }
 
 }  // namespace
@@ -127,7 +128,7 @@ std::optional<ReclaimAction> NextReclaim(const GlobalSnapshot& all) {
         .what = ReclaimAction::What::kPlan,
         .partition = "",
         .id = plan->key,
-        .why = absl::StrCat("compiled plan of ", BytesText(plan->size_bytes), ", age class ",
+        .why = absl::StrCat("compiled plan of ", HumanBytes(plan->size_bytes), ", age class ",
                             AgeClassName(AgeClassOf(all.now - plan->last_used)), ", ", Occasion(all))};
   }
   const ReclaimableModel* model = First(all.models, all.now, [&](const ReclaimableModel& m) {

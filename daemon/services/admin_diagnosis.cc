@@ -17,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/time.h"
+#include "base/units.h"
 #include "storage/integrity.h"
 #include "storage/plan_store.h"
 
@@ -149,8 +150,8 @@ Finding CheckSocket(absl::string_view what, const std::string& path) {
 
 std::vector<Finding> CheckSpace(const storage::SpaceUsage& usage) {
   std::vector<Finding> findings;
-  const std::string disk =
-      absl::StrCat("disk: ", usage.free_bytes, " bytes are free, modeld leaves ", usage.min_free_bytes);
+  const std::string disk = absl::StrCat("disk: ", HumanBytes(usage.free_bytes), " are free, modeld leaves ",
+                                        HumanBytes(usage.min_free_bytes));
   const std::string make_room =
       "free some: modelctl cache prune --older-than 30d; or lower storage.min_free_bytes";
   if (usage.free_bytes < usage.min_free_bytes) {
@@ -161,14 +162,14 @@ std::vector<Finding> CheckSpace(const storage::SpaceUsage& usage) {
     findings.push_back(Make(Finding::OK, "space", disk));
   }
 
-  const std::string cache =
-      absl::StrCat("cache: ", usage.physical_bytes, " of ", usage.limit_bytes, " bytes are used");
+  const std::string cache = absl::StrCat("cache: ", HumanBytes(usage.physical_bytes), " of ",
+                                         HumanBytes(usage.limit_bytes), " are used");
   const bool bounded = usage.limit_bytes != 0 && usage.limit_bytes != UINT64_MAX;
   const std::string lift = "modelctl cache prune --older-than 30d; or raise storage.limit_bytes";
   if (!bounded) {
     findings.push_back(
         Make(Finding::OK, "space",
-             absl::StrCat("cache: ", usage.physical_bytes, " bytes are used, without a limit")));
+             absl::StrCat("cache: ", HumanBytes(usage.physical_bytes), " are used, without a limit")));
   } else if (usage.physical_bytes >= usage.limit_bytes) {
     findings.push_back(Make(Finding::ERROR, "space", cache + ": nothing can be stored", lift));
   } else if (Reaches(usage.physical_bytes, usage.limit_bytes, kFullPercent)) {
@@ -292,7 +293,7 @@ void Diagnosis::CheckPlans(std::vector<Finding>& findings) const {
     findings.push_back(
         quarantined.ok()
             ? Make(Finding::WARNING, "store",
-                   absl::StrCat("quarantine: ", quarantined->size(), " damaged files of ", bytes, " bytes"),
+                   absl::StrCat("quarantine: ", quarantined->size(), " damaged files of ", HumanBytes(bytes)),
                    "they go when their models are stored again or removed; if there are more each day, check "
                    "the disk")
             : Make(Finding::ERROR, "store", "quarantine: cannot be read", "check the disk"));
@@ -302,10 +303,19 @@ void Diagnosis::CheckPlans(std::vector<Finding>& findings) const {
        CounterRows()[static_cast<size_t>(CounterName::kPlanFailures)].labels[0].values) {
     failures += parts_.metrics.counter(CounterName::kPlanFailures, {cause}).value();
   }
-  findings.push_back(
-      Make(Finding::OK, "plans",
-           absl::StrCat("plans: ", parts_.store.plans().List().size(), " of ", parts_.store.plans().Bytes(),
-                        " bytes; ", failures, " could not be used since the start and were compiled anew")));
+  findings.push_back(Make(Finding::OK, "plans",
+                          absl::StrCat("plans: ", parts_.store.plans().List().size(), " of ",
+                                       HumanBytes(parts_.store.plans().Bytes()), "; ", failures,
+                                       " could not be used since the start and were compiled anew")));
+}
+
+void Diagnosis::CheckLists(std::vector<Finding>& findings) const {
+  for (const absl::Status& refused : parts_.refused_lists) {
+    findings.push_back(Make(Finding::WARNING, "privacy",
+                            absl::StrCat("commonness list refused: ", std::string(refused.message())),
+                            "mend or remove it in privacy.commonness_lists or privacy.commonness_keys; until "
+                            "then its models cost a site as many bits as rare ones"));
+  }
 }
 
 v1::DiagnoseResponse Diagnosis::Run() const {
@@ -314,6 +324,7 @@ v1::DiagnoseResponse Diagnosis::Run() const {
   CheckProcess(findings);
   CheckStore(findings);
   CheckPlans(findings);
+  CheckLists(findings);
   std::stable_sort(findings.begin(), findings.end(),
                    [](const Finding& a, const Finding& b) { return a.area() < b.area(); });
   v1::DiagnoseResponse response;

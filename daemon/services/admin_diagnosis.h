@@ -42,6 +42,8 @@ class Diagnosis {
     storage::ModelStore& store;
     const DaemonInfo& info;
     Metrics& metrics;
+    // What was wrong with the configured lists of how common models are.
+    const std::vector<absl::Status>& refused_lists;
   };
   explicit Diagnosis(const Parts& parts) : parts_(parts) {}
 
@@ -53,6 +55,7 @@ class Diagnosis {
   void CheckProcess(std::vector<Finding>& findings) const;
   void CheckStore(std::vector<Finding>& findings) const;
   void CheckPlans(std::vector<Finding>& findings) const;
+  void CheckLists(std::vector<Finding>& findings) const;
 
   const Parts parts_;
 };

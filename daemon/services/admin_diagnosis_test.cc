@@ -198,9 +198,23 @@ TEST_CASE("damaged models, open folders and a readable key are found") {
 
   const auto findings = f.Diagnose();
   CheckWrong(About(findings, "models"), "store", "1 of 1 are damaged", "modelctl");
-  CheckWrong(About(findings, "quarantine"), "store", "1 damaged files of 12 bytes", "disk");
+  CheckWrong(About(findings, "quarantine"), "store", "1 damaged files of 12 B", "disk");
   CheckWrong(About(findings, "state folder"), "permissions", "0755", "chmod 0700");
   CheckWrong(About(findings, "key of the plans"), "permissions", "0644", "chmod 0600");
+}
+
+TEST_CASE("a list of how common models are that cannot be used is found") {
+  TestFolder folder;
+  TestDaemon daemon(folder.path(), {}, {}, [&](ServicesOptions& options) {
+    const std::vector<std::string> paths = {folder.path() + "/none.list"};
+    options.commonness = LoadCommonness(paths, {});
+  });
+  const TestClient admin = daemon.Connect(Role::kAdmin, "modelctl");
+  CallContext call;
+  v1::DiagnoseResponse response;
+  REQUIRE(admin.admin->Diagnose(&call, {}, &response).ok());
+  const std::vector<Finding> findings(response.findings().begin(), response.findings().end());
+  CheckWrong(About(findings, "commonness list"), "privacy", "none.list", "privacy.commonness_lists");
 }
 
 }  // namespace

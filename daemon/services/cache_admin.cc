@@ -8,10 +8,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "base/status.h"
-#include "daemon/cache/space_view.h"
+#include "base/units.h"
 #include "daemon/services/cache_messages.h"
 #include "daemon/services/errors.h"
-#include "policy/eviction.h"
 #include "storage/integrity.h"
 #include "storage/plan_store.h"
 #include "storage/space.h"
@@ -155,8 +154,8 @@ absl::Status CacheAdmin::PruneModels(const v1::PruneRequest& request, v1::PruneR
       const absl::Duration age = absl::Trunc(now - model.last_used, absl::Seconds(1));
       auto evicted =
           store_.space().Evict(model.name.partition, model.name.model_id, "pruned",
-                               absl::StrCat("Pruned by the user: ", model.entry.size_bytes(),
-                                            " bytes, last used ", absl::FormatDuration(age), " before."));
+                               absl::StrCat("Pruned by the user: ", HumanBytes(model.entry.size_bytes()),
+                                            ", last used ", absl::FormatDuration(age), " before."));
       if (!evicted.ok()) return FromStorage(evicted.status());
       if (!*evicted) continue;
       // A program that stays in memory for a while maps the files.
@@ -204,11 +203,7 @@ absl::StatusOr<v1::WhyResponse> CacheAdmin::Why(const Digest& model_id) const {
     message.set_partition(decision.partition);
     message.set_text(decision.text);
   }
-  for (const storage::ModelInfo& info : store_.ListModels()) {
-    if (info.model_id != model_id) continue;
-    const auto view = ViewOf(store_.space().Snapshot(info.partition), clock_.Now());
-    response.add_now(absl::StrCat(info.partition, ": ", policy::Outlook(view, model_id)));
-  }
+  for (std::string& sentence : space_.Outlook(model_id)) response.add_now(std::move(sentence));
   if (response.decisions().empty() && response.now().empty()) return ModelNotFound();
   return response;
 }

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "daemon/cache/space_keeper.h"
 #include "daemon/services/program_cache.h"
 #include "modeld/v1/cache_admin.pb.h"
 #include "storage/model_store.h"
@@ -17,12 +18,12 @@
 namespace modeld {
 
 // CacheAdminService's listing, sums, pruning, wishes, limits and decisions, in its own messages;
-// cache_admin.proto states effects and errors. Nothing that only looks counts as a use. Thread-safe. `store`
-// and `clock` must outlive it.
+// cache_admin.proto states effects and errors. Nothing that only looks counts as a use. Thread-safe. Its
+// arguments must outlive it.
 class CacheAdmin {
  public:
-  CacheAdmin(storage::ModelStore& store, ProgramCache& programs, const Clock& clock)
-      : store_(store), programs_(programs), clock_(clock) {}
+  CacheAdmin(storage::ModelStore& store, const SpaceKeeper& space, ProgramCache& programs, const Clock& clock)
+      : store_(store), space_(space), programs_(programs), clock_(clock) {}
 
   // Empty `partition`: all.
   absl::StatusOr<v1::ListCacheResponse> List(const std::string& partition) const;
@@ -53,6 +54,7 @@ class CacheAdmin {
   absl::Status PrunePartials(const v1::PruneRequest& request, v1::PruneResponse& response);
 
   storage::ModelStore& store_;
+  const SpaceKeeper& space_;
   ProgramCache& programs_;
   const Clock& clock_;
 };

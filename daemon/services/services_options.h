@@ -58,8 +58,8 @@ struct ServicesOptions {
   CompileOptions compile = {};
   PrivacyOptions privacy = {};
   SpaceKeeper::Options space = {};
-  // Of the signed lists.
-  CommonnessTable commonness = {};
+  // Of the signed lists; what was refused of them is diagnosed.
+  LoadedCommonness commonness = {};
   PlanKeeper::Options plans = {};
   policy::ResidencyBounds residency = {};
   // How partitions wait for what others have compiled. Null: by the real time.

@@ -17,6 +17,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "base/unique_fd.h"
+#include "base/units.h"
 #include "tools/modelctl/output.h"
 
 namespace modeld::tools {

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "base/status.h"
+#include "base/units.h"
 #include "tools/importer/onnx_importer.h"
 #include "tools/modelctl/output.h"
 

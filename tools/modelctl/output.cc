@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "base/units.h"
 
 namespace modeld::tools {
 namespace {
@@ -24,16 +25,6 @@ size_t Width(absl::string_view text) {
 
 void PrintJson(Environment& environment, const Json& object) {
   environment.out() << object.dump(2, ' ', false, Json::error_handler_t::replace) << "\n";
-}
-
-std::string HumanBytes(uint64_t bytes) {
-  static constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-  double value = static_cast<double>(bytes);
-  size_t unit = 0;
-  // What would be shown as 1024 of a unit is 1.0 of the next.
-  for (; value >= (unit == 0 ? 1024 : 1023.95); ++unit) value /= 1024;
-  if (unit == 0) return absl::StrCat(bytes, " B");
-  return absl::StrFormat("%.1f %s", value, kUnits[unit]);
 }
 
 std::string HumanBound(uint64_t bytes) {

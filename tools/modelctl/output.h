@@ -19,9 +19,7 @@ using Json = nlohmann::ordered_json;
 // One object, indented, to `out`. Text that is not UTF-8 is mended.
 void PrintJson(Environment& environment, const Json& object);
 
-// "17 B", "1.5 MiB".
-std::string HumanBytes(uint64_t bytes);
-// As HumanBytes; "none" for a bound that nothing reaches.
+// As modeld::HumanBytes(); "none" for a bound that nothing reaches.
 std::string HumanBound(uint64_t bytes);
 // "1 model", "2 models".
 std::string Counted(uint64_t count, absl::string_view thing);

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "base/units.h"
 #include "tools/modelctl/backup_archive.h"
 #include "tools/modelctl/backup_index.h"
 #include "tools/modelctl/container.h"

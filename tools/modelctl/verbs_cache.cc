@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "base/units.h"
 #include "tools/modelctl/cache_entries.h"
 #include "tools/modelctl/filters.h"
 #include "tools/modelctl/output.h"

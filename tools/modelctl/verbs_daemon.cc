@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "base/units.h"
 #include "base/version.h"
 #include "tools/modelctl/exit_code.h"
 #include "tools/modelctl/model_reference.h"

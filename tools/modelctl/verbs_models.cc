@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "base/status.h"
+#include "base/units.h"
 #include "client/codec/graph_codec.h"
 #include "tools/modelctl/cache_entries.h"
 #include "tools/modelctl/filters.h"

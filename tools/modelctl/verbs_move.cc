@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "base/units.h"
 #include "tools/modelctl/config_edit.h"
 #include "tools/modelctl/exit_code.h"
 #include "tools/modelctl/installation.h"

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "base/status.h"
+#include "base/units.h"
 #include "tools/modelctl/model_reference.h"
 #include "tools/modelctl/output.h"
 #include "tools/modelctl/verb.h"

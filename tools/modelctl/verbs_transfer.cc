@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "base/status.h"
+#include "base/units.h"
 #include "tools/modelctl/container.h"
 #include "tools/modelctl/model_file.h"
 #include "tools/modelctl/model_reference.h"

@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "base/status.h"
+#include "base/units.h"
 #include "tools/modelctl/cache_entries.h"
 #include "tools/modelctl/exit_code.h"
 #include "tools/modelctl/model_reference.h"
