@@ -157,8 +157,9 @@ absl::StatusOr<bool> ModelStore::RemovePartition(const Partition& partition) {
     if (decision.partition() == partition) changes.decisions[number] = std::nullopt;
   }
   for (const auto& [key, plan] : records.plans) core_->DropPlanCause(id, key, changes);
-  const bool nothing = changes.holds.empty() && changes.uploads.empty() && changes.keys.empty() &&
-                       changes.decisions.empty() && changes.plans.empty();
+  // A plan that was being written when the partition went is no sign of it.
+  const bool nothing =
+      changes.holds.empty() && changes.uploads.empty() && changes.keys.empty() && changes.decisions.empty();
   if (!nothing && !busy) changes.partitions[id] = std::nullopt;
   MODELD_RETURN_IF_ERROR(core_->Commit(changes, Durability::kSynced));
   if (nothing) return busy;

@@ -213,7 +213,8 @@ class ModelStore {
   // Sums; reads the disk's free space. Zero free_bytes when that cannot be told.
   StoreUsage Usage() const;
   // Forgets a partition: models, keys, uploads that no session has open, its place among the causes of plans,
-  // decisions about it. Wishes, limits, budgets and shares stay. Returns whether there was anything.
+  // decisions about it. Wishes, limits, budgets and shares stay. Returns whether there was anything;
+  // a place among the causes alone is nothing.
   absl::StatusOr<bool> RemovePartition(const Partition& partition);
 
   // Reads and hashes one blob of a stored model.

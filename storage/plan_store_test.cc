@@ -315,7 +315,9 @@ TEST_CASE("a plan of a twin stays with the twin that is kept") {
   CHECK(FaultOf(store, KeyOf("plan")) == PlanFault::kAbsent);
 }
 
-TEST_CASE("a plan of a model that was never stored goes an hour after it was paid for, and at a restart") {
+TEST_CASE(
+    "a plan of a model that was never stored goes an hour after it was paid for, at a restart, or with who "
+    "paid") {
   TestStore store;
   REQUIRE(store->plans().Write(Plan()).ok());
   store.clock.Advance(absl::Minutes(59));
@@ -331,6 +333,10 @@ TEST_CASE("a plan of a model that was never stored goes an hour after it was pai
   }
   SECTION("by a restart") {
     store.Start();
+  }
+  SECTION("by the removal of the partition that paid, which has nothing else") {
+    CHECK_FALSE(store->RemovePartition(kApp).value());
+    store.Collect();
   }
   CHECK(store->plans().List().empty());
   CHECK(PlanPaths(store).empty());
