@@ -31,6 +31,11 @@ void ArenaPool::Give(Arena arena) {
   }
 }
 
+void ArenaPool::Drop(Arena arena) {
+  absl::MutexLock lock(&mu_);
+  bytes_ -= arena.size();
+}
+
 void ArenaPool::Trim() {
   std::vector<Arena> gone;
   absl::MutexLock lock(&mu_);

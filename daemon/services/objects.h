@@ -66,8 +66,10 @@ class ArenaPool {
   absl::StatusOr<Arena> Take(const Program& program);
   // Gives back what is kept and not in use.
   void Trim();
-  // Ends the use of what Take gave.
+  // Ends the use of what Take gave. Of what was given back one is kept.
   void Give(Arena arena);
+  // As Give(), keeping nothing: a run that did not end well gives its memory back.
+  void Drop(Arena arena);
   // Bytes of arenas in use or kept.
   uint64_t bytes() const;
 

@@ -243,6 +243,61 @@ TEST_CASE("a run stops between two steps when its call is cancelled") {
   CHECK(steps == 1);
 }
 
+// Bytes of arenas of all that is loaded, in use or kept for the next run.
+uint64_t ArenaBytes(const TestClient& admin) {
+  CallContext call;
+  v1::ListSessionsResponse listed;
+  REQUIRE(admin.admin->ListSessions(&call, {}, &listed).ok());
+  uint64_t bytes = 0;
+  for (const v1::LoadedGraph& graph : listed.graphs()) bytes += graph.arena_bytes();
+  return bytes;
+}
+
+TEST_CASE("a run keeps its memory for the next one when it ends well, and gives it back when it does not") {
+  TestFolder folder;
+  TestDaemon daemon(folder.path());
+  const TestClient client = daemon.App(), admin = daemon.Connect(Role::kAdmin, "modelctl");
+  const uint64_t graph = client.BuildWhole(client.MakeContext("gated"), AddGraph());
+  CHECK(ArenaBytes(admin) == 0);
+  REQUIRE(client.Run(graph, {1, 2, 3}).ok());
+  const uint64_t kept = ArenaBytes(admin);
+  REQUIRE(kept > 0);
+
+  const int before = daemon.gated.steps.arrived();
+  daemon.gated.steps.Close();
+  CallContext call;
+  std::thread runner([&] {
+    v1::RunRequest request;
+    v1::RunResponse response;
+    request.set_graph_id(graph);
+    (*request.mutable_inputs())["x"] = FloatBytes({1, 2, 3});
+    client.inference->Run(&call, request, &response);
+  });
+  daemon.gated.steps.AwaitArrivals(before + 1);
+  CHECK(ArenaBytes(admin) == kept);
+  call.TryCancel();
+  runner.join();
+  // The step in progress ends when the call has seen that nobody waits any more.
+  absl::SleepFor(absl::Milliseconds(200));
+  daemon.gated.steps.Open();
+  const Counter& cancelled = daemon.metrics.counter(CounterName::kInferenceRequests, {"cancelled"});
+  while (cancelled.value() == 0) absl::SleepFor(absl::Milliseconds(5));
+  CHECK(ArenaBytes(admin) == 0);
+
+  REQUIRE(client.Run(graph, {1, 2, 3}).ok());
+  CHECK(ArenaBytes(admin) == kept);
+  daemon.gated.steps_fail = true;
+  CHECK(client.Run(graph, {1, 2, 3}).error_code() == grpc::StatusCode::INTERNAL);
+  CHECK(ArenaBytes(admin) == 0);
+  CHECK(daemon.metrics.counter(CounterName::kInferenceRequests, {"backend"}).value() == 1);
+
+  daemon.gated.steps_fail = false;
+  std::vector<float> y;
+  REQUIRE(client.Run(graph, {1, 2, 3}, &y).ok());
+  CHECK(y == std::vector<float>{2, 4, 6});
+  CHECK(ArenaBytes(admin) == kept);
+}
+
 TEST_CASE("a run stops between two steps when its session ends") {
   TestFolder folder;
   TestDaemon daemon(folder.path());

@@ -133,7 +133,11 @@ absl::StatusOr<absl::Duration> Runner::Execute(Call& call, LoadedGraph& graph, B
         }
         run_time = clock_.Now() - begin;
         metrics_.histogram(HistogramName::kInferenceDuration).Observe(run_time);
-        graph.arenas.Give(std::move(arena));
+        if (status.ok()) {
+          graph.arenas.Give(std::move(arena));
+        } else {
+          graph.arenas.Drop(std::move(arena));
+        }
         return status;
       }));
   graph.runs.fetch_add(1, std::memory_order_relaxed);

@@ -1,4 +1,4 @@
-// A backend that tests can hold up.
+// A backend that tests can hold up, and whose steps fail when told to.
 #ifndef MODELD_DAEMON_SERVICES_TEST_BACKEND_H_
 #define MODELD_DAEMON_SERVICES_TEST_BACKEND_H_
 
@@ -45,7 +45,8 @@ class Gate {
   int arrived_ = 0;
 };
 
-// The reference backend under the name "gated"; each step passes `steps`, each compilation `compiles`.
+// The reference backend under the name "gated"; each step passes `steps`, each compilation `compiles`. While
+// `steps_fail`, steps are INTERNAL.
 // Thread-safe.
 class GatedBackend : public ReferenceBackend {
  public:
@@ -57,25 +58,28 @@ class GatedBackend : public ReferenceBackend {
     auto program = ReferenceBackend::Compile(graph, options, reuse);
     if (!program.ok()) return program;
     for (ProgramStep& step : (*program)->steps) {
-      step.kernel = std::make_unique<GatedKernel>(steps, std::move(step.kernel));
+      step.kernel = std::make_unique<GatedKernel>(*this, std::move(step.kernel));
     }
     return program;
   }
 
   mutable Gate steps, compiles;
+  std::atomic<bool> steps_fail = false;
 
  private:
   class GatedKernel : public Kernel {
    public:
-    GatedKernel(Gate& gate, std::unique_ptr<const Kernel> inner) : gate_(gate), inner_(std::move(inner)) {}
+    GatedKernel(const GatedBackend& backend, std::unique_ptr<const Kernel> inner)
+        : backend_(backend), inner_(std::move(inner)) {}
     absl::Status Run(const KernelArgs& args) const override {
-      gate_.Pass();
+      backend_.steps.Pass();
+      if (backend_.steps_fail) return absl::InternalError("step: told to fail");
       return inner_->Run(args);
     }
     size_t scratch_bytes() const override { return inner_->scratch_bytes(); }
 
    private:
-    Gate& gate_;
+    const GatedBackend& backend_;
     const std::unique_ptr<const Kernel> inner_;
   };
 };
