@@ -5,6 +5,7 @@
 #include <cstring>
 #include <filesystem>
 #include <iostream>
+#include <map>
 
 #include "engine/backend/cpu/cpu_backend.h"
 #include "engine/backend/reference/reference_backend.h"
@@ -32,7 +33,7 @@ std::vector<float> Floats(std::span<const std::byte> bytes) {
   return values;
 }
 
-// A compiled model with one input and one output.
+// A compiled model.
 class Runner {
  public:
   Runner(const std::string& path, const Backend& backend, const CompileOptions& options) {
@@ -43,21 +44,37 @@ class Runner {
     INFO(program.status());
     REQUIRE(program.ok());
     program_ = *program;
+    for (const OperandId input : model->graph.inputs) inputs_.push_back(model->graph.operand(input).name);
+    for (const GraphOutput& output : model->graph.outputs) outputs_.push_back(output.name);
   }
 
-  std::vector<float> Run(std::span<const std::byte> input) {
-    std::vector<std::byte> output(program_->outputs[0].ByteSize().value());
+  // All outputs, by their names.
+  std::map<std::string, std::vector<float>> Run(
+      const std::map<std::string, std::span<const std::byte>>& given) {
+    REQUIRE(given.size() == inputs_.size());
+    std::vector<std::span<const std::byte>> inputs;
+    for (const std::string& name : inputs_) inputs.push_back(given.at(name));
+    std::vector<std::vector<std::byte>> memory;
+    for (const TensorDescriptor& output : program_->outputs) memory.emplace_back(output.ByteSize().value());
+    const std::vector<std::span<std::byte>> outputs(memory.begin(), memory.end());
     absl::StatusOr<Arena> arena = Arena::Create(*program_);
     REQUIRE(arena.ok());
-    const std::span<const std::byte> inputs[] = {input};
-    const std::span<std::byte> outputs[] = {output};
     const absl::Status status = Execute(*program_, inputs, outputs, *arena, nullptr);
     INFO(status);
     REQUIRE(status.ok());
-    return Floats(output);
+    std::map<std::string, std::vector<float>> results;
+    for (size_t i = 0; i < memory.size(); ++i) results[outputs_[i]] = Floats(memory[i]);
+    return results;
+  }
+  // The output of a model with one input and one output.
+  std::vector<float> Run(std::span<const std::byte> input) {
+    REQUIRE(outputs_.size() == 1);
+    return Run({{inputs_.at(0), input}}).at(outputs_[0]);
   }
 
  private:
+  // Names, in the program's order.
+  std::vector<std::string> inputs_, outputs_;
   std::shared_ptr<const Program> program_;
 };
 
@@ -131,6 +148,32 @@ TEST_CASE("MobileNetV2 gives the expected numbers") {
   ForEachBackend([&](const Backend& backend, const CompileOptions& options) {
     Runner runner(*folder + "/model.onnx", backend, options);
     CheckClose(runner.Run(Read(*folder + "/input.npy").bytes), Floats(Read(*folder + "/expected.npy").bytes));
+  });
+}
+
+TEST_CASE("NSNet2, which is two GRUs, gives the expected gains and states, and goes on from these") {
+  const std::optional<std::string> folder = SharedModel("nsnet2");
+  if (!folder) return;
+  const tools::Array frames = Read(*folder + "/input.npy");
+  const std::vector<float> zeros(400);
+  const auto start = std::as_bytes(std::span(zeros));
+  std::map<std::string, std::vector<float>> want;
+  for (const char* name : {"output", "state1_out", "state2_out"}) {
+    want[name] = Floats(Read(*folder + "/expected_" + name + ".npy").bytes);
+  }
+  ForEachBackend([&](const Backend& backend, const CompileOptions& options) {
+    Runner runner(*folder + "/model.onnx", backend, options);
+    const auto got = runner.Run({{"input", frames.bytes}, {"state1_in", start}, {"state2_in", start}});
+    REQUIRE(got.size() == want.size());
+    for (const auto& [name, values] : want) {
+      INFO(name);
+      CheckClose(got.at(name), values);
+    }
+    // The states are read, not taken for zeros.
+    const auto next = runner.Run({{"input", frames.bytes},
+                                  {"state1_in", std::as_bytes(std::span(got.at("state1_out")))},
+                                  {"state2_in", std::as_bytes(std::span(got.at("state2_out")))}});
+    CHECK(std::abs(next.at("output")[0] - want["output"][0]) > kTolerance);
   });
 }
 
