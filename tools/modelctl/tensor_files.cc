@@ -30,6 +30,16 @@ Shape WithoutOnes(const Shape& shape) {
   return result;
 }
 
+// Whether the user gave a number for each of other channels than the input has.
+absl::Status CheckChannels(const client::Binding& input, const ImageOptions& options) {
+  for (const auto& [name, numbers] : {std::pair{"--mean", &options.mean}, {"--std", &options.std}}) {
+    if (numbers->size() <= 1 || numbers->size() == options.channels) continue;
+    return UsageError(absl::StrCat(name, " has ", numbers->size(), " numbers; input ", input.name, " takes ",
+                                   options.channels == 1 ? "one channel" : "3 channels"));
+  }
+  return absl::OkStatus();
+}
+
 bool HasName(const std::vector<client::Binding>& bindings, absl::string_view name) {
   return std::any_of(bindings.begin(), bindings.end(), [&](const auto& b) { return b.name == name; });
 }
@@ -68,6 +78,7 @@ absl::StatusOr<Array> ReadInput(const client::Binding& input, const std::string&
     MODELD_ASSIGN_OR_RETURN(const Image image, DecodeImage(path, bytes));
     MODELD_ASSIGN_OR_RETURN(const ImageOptions image_options,
                             OptionsForInput(input.name, input.descriptor, options.image, options.layout));
+    MODELD_RETURN_IF_ERROR(CheckChannels(input, image_options));
     MODELD_ASSIGN_OR_RETURN(Array array, ImageToTensor(path, image, image_options));
     array.descriptor.shape = input.descriptor.shape;
     return array;

@@ -36,7 +36,8 @@ struct PictureOptions {
 };
 
 // The tensor in a file, for this input: an .npy file of its type and, dimensions of 1 apart, its shape; or a
-// PNG or JPEG picture. INVALID_ARGUMENT, beginning with the input's name, when it does not fit.
+// PNG or JPEG picture. INVALID_ARGUMENT, beginning with the input's name, when it does not fit; a
+// usage error when means or deviations are given for other channels than the input has.
 absl::StatusOr<Array> ReadInput(const client::Binding& input, const std::string& path,
                                 const PictureOptions& options);
 

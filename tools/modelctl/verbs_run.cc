@@ -1,11 +1,14 @@
 // run.
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <map>
 #include <memory>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "base/status.h"
 #include "tools/data/npy.h"
@@ -220,11 +223,48 @@ absl::Status Run(Environment& environment, const RunArguments& arguments) {
   return absl::OkStatus();
 }
 
-Action DefineRun(CLI::App& command) {
+// An option with one number for all channels of a picture or one for each, in one word: a list of words would
+// take MODEL along. Zero and less are refused where `positive`.
+void AddChannelOption(CLI::App& group, const std::string& name, std::vector<float>& numbers, bool positive,
+                      const std::string& help) {
+  const auto read = [&numbers, name, positive](const std::string& text) {
+    const std::vector<std::string> words = absl::StrSplit(text, ',');
+    if (words.size() != 1 && words.size() != 3) {
+      throw CLI::ValidationError(
+          name, absl::StrCat("\"", text, "\" has ", words.size(), " numbers; expected 1 or 3"));
+    }
+    numbers.clear();
+    for (const std::string& word : words) {
+      float& number = numbers.emplace_back();
+      if (!absl::SimpleAtof(word, &number) || !std::isfinite(number) || (positive && number <= 0)) {
+        throw CLI::ValidationError(
+            name, absl::StrCat("\"", word, "\" is no ", positive ? "number above 0" : "number"));
+      }
+    }
+  };
+  group.add_option_function<std::string>(name, read, help)->type_name("NUMBER[,NUMBER,NUMBER]");
+}
+
+void AddPictureOptions(CLI::App& command, PictureOptions& pictures) {
   static const std::map<std::string, Layout> kLayouts = {{"nchw", Layout::kNchw}, {"nhwc", Layout::kNhwc}};
   static const std::map<std::string, Fit> kFits = {{"crop", Fit::kCrop}, {"stretch", Fit::kStretch}};
+  ImageOptions& image = pictures.image;
+  auto* group =
+      command.add_option_group("Pictures", "Elements are (pixel * scale - mean) / std, pixels 0 to 255");
+  AddChannelOption(*group, "--mean", image.mean, false,
+                   "One number, or one for each channel: 0.485,0.456,0.406");
+  AddChannelOption(*group, "--std", image.std, true, "As --mean");
+  group->add_option("--scale", image.scale, "Default: 1/255");
+  group->add_option("--resize", image.short_side,
+                    "With --fit crop: pixels of the shorter side before the cut");
+  group->add_option("--fit", image.fit, "crop (default): keep proportions, cut out the centre; stretch")
+      ->transform(CLI::CheckedTransformer(kFits));
+  group->add_option("--layout", pictures.layout, "nchw or nhwc, where the input's shape does not tell")
+      ->transform(CLI::CheckedTransformer(kLayouts));
+}
+
+Action DefineRun(CLI::App& command) {
   auto arguments = std::make_shared<RunArguments>();
-  ImageOptions& image = arguments->pictures.image;
   command.add_option("MODEL", arguments->model, "Id, unique prefix of an id, key, or a file: .onnx, .modeld")
       ->required();
   command
@@ -249,21 +289,7 @@ Action DefineRun(CLI::App& command) {
   command.add_option("--device", arguments->device, "\"cpu\" or \"reference\"; else the daemon decides");
   command.add_option("--threads", arguments->threads, "Threads for one run; else the daemon decides");
   AddSizeOptions(command, arguments->sizes);
-  auto* group =
-      command.add_option_group("Pictures", "Elements are (pixel * scale - mean) / std, pixels 0 to 255");
-  group->add_option("--mean", image.mean, "One number, or one for each channel: 0.485,0.456,0.406")
-      ->delimiter(',')
-      ->expected(1);
-  group->add_option("--std", image.std, "As --mean")->delimiter(',')->expected(1);
-  group->add_option("--scale", image.scale, "Default: 1/255");
-  group->add_option("--resize", image.short_side,
-                    "With --fit crop: pixels of the shorter side before the cut");
-  group->add_option("--fit", image.fit, "crop (default): keep proportions, cut out the centre; stretch")
-      ->transform(CLI::CheckedTransformer(kFits));
-  group
-      ->add_option("--layout", arguments->pictures.layout,
-                   "nchw or nhwc, where the input's shape does not tell")
-      ->transform(CLI::CheckedTransformer(kLayouts));
+  AddPictureOptions(command, arguments->pictures);
   return [arguments](Environment& environment) { return Run(environment, *arguments); };
 }
 
