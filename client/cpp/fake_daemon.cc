@@ -431,6 +431,8 @@ struct FakeDaemon::State : v1::ContextService::Service,
   Status StopModel(ServerContext*, const v1::StopModelRequest* request,
                    v1::StopModelResponse* response) override {
     response->set_stopped_graphs(request->model_id().empty() ? 3 : 1);
+    response->set_dropped_programs(2);
+    response->set_freed_bytes(4096);
     return Begin("StopModel");
   }
   Status ExportModel(ServerContext*, const v1::ExportModelRequest*,

@@ -49,7 +49,9 @@ std::span<const MetricRow> CounterRows() {
 std::span<const MetricRow> GaugeRows() {
   static const auto& rows = *new std::array<MetricRow, static_cast<size_t>(GaugeName::kSentinel)>{{
       {"modeld_pending_requests", "Dispatches and runs that wait for a worker now.", {}},
-      {"modeld_loaded_models", "Compiled programs that sessions hold now.", {}},
+      {"modeld_loaded_models",
+       "Compiled programs in memory now, also those that no session holds and that are kept for later.",
+       {}},
       {"modeld_resident_bytes",
        "Memory of arenas and of the weights, shared ones once, of all programs, also of those kept for "
        "later.",

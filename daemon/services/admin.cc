@@ -80,6 +80,7 @@ v1::GetStatusResponse Admin::Status() const {
   status.set_sessions(parts_.sessions.List().size());
   const LoadedTotals loaded = SumLoaded(parts_.table.All(), parts_.programs);
   status.set_loaded_graphs(loaded.graphs);
+  status.set_loaded_programs(loaded.programs);
   status.set_resident_bytes(loaded.resident_bytes);
   for (const DeviceDescription& description : parts_.devices.Describe()) {
     v1::Device& device = *status.add_devices();
@@ -138,7 +139,7 @@ absl::StatusOr<v1::GetModelResponse> Admin::Model(const Digest& model_id) const 
   v1::GetModelResponse response;
   for (v1::ModelSummary& summary : Summaries("", model_id)) *response.add_entries() = std::move(summary);
   if (response.entries().empty()) return ModelNotFound();
-  for (v1::LoadedGraph& loaded : DescribeLoaded(parts_.table.All(), model_id)) {
+  for (auto& [name, loaded] : DescribeLoaded(parts_.table.All(), parts_.programs, parts_.store, model_id)) {
     *response.add_loaded() = std::move(loaded);
   }
   // A damaged model is still shown, by what the catalogue knows.
@@ -218,8 +219,9 @@ v1::ListSessionsResponse Admin::Sessions() const {
     auto it = objects.find(session->id());
     *response.add_sessions() = DescribeSession(*session, it == objects.end() ? nullptr : it->second);
   }
-  for (v1::LoadedGraph& loaded : DescribeLoaded(all, std::nullopt))
+  for (auto& [name, loaded] : DescribeLoaded(all, parts_.programs, parts_.store, std::nullopt)) {
     *response.add_graphs() = std::move(loaded);
+  }
   return response;
 }
 
@@ -227,12 +229,21 @@ absl::StatusOr<v1::StopModelResponse> Admin::Stop(const std::optional<Digest>& m
                                                   Cancellation& cancellation) {
   v1::StopModelResponse response;
   std::vector<std::weak_ptr<const LoadedGraph>> stopped;
+  std::vector<ProgramCache::OwnProgram> own;
+  uint64_t arena_bytes = 0;
   for (const auto& session : parts_.table.All()) {
-    for (const auto& graph : session->StopGraphs(model_id)) stopped.push_back(graph);
+    for (const auto& graph : session->StopGraphs(model_id)) {
+      stopped.push_back(graph);
+      arena_bytes += graph->arenas.bytes();
+      if (graph->program->own() != nullptr) own.push_back({graph->context->device, graph->program->own()});
+    }
   }
   // What is kept without a handle goes, too.
-  if (!parts_.programs.Drop(model_id) && stopped.empty()) return absl::NotFoundError("model: not loaded");
+  const ProgramCache::Dropped dropped = parts_.programs.Drop(model_id, std::exchange(own, {}));
+  if (dropped.programs == 0 && stopped.empty()) return absl::NotFoundError("model: not loaded");
   response.set_stopped_graphs(static_cast<uint32_t>(stopped.size()));
+  response.set_dropped_programs(static_cast<uint32_t>(dropped.programs));
+  response.set_freed_bytes(dropped.bytes + arena_bytes);
   // Runs that were cancelled still hold their graphs until their current step is done.
   while (!std::all_of(stopped.begin(), stopped.end(), [](const auto& graph) { return graph.expired(); })) {
     MODELD_RETURN_IF_ERROR(cancellation.Check());

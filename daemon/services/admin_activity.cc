@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
-#include <set>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -15,8 +15,6 @@
 #include "absl/time/clock.h"
 #include "base/status.h"
 #include "daemon/services/errors.h"
-#include "daemon/services/loaded_view.h"
-#include "daemon/services/program_cache.h"
 #include "storage/plan_store.h"
 
 namespace modeld {
@@ -33,37 +31,18 @@ uint64_t OwnResidentBytes() {
   return ResidentBytesIn(text, static_cast<uint64_t>(sysconf(_SC_PAGESIZE)));
 }
 
-// A loaded model with all of its sessions' graphs.
-struct Active {
-  v1::ActivityResponse::Model message;
-  uint64_t runs = 0;
-  std::set<std::shared_ptr<const Program>> programs;
-};
-
-// By partition, model and device.
-std::map<std::string, Active> ActiveModels(const std::vector<std::shared_ptr<SessionObjects>>& sessions) {
-  std::map<std::string, Active> models;
-  for (const auto& session : sessions) {
-    std::set<Active*> counted;
-    for (const auto& graph : session->Graphs()) {
-      const std::string& device = graph->context->device;
-      Active& active = models[absl::StrCat(graph->partition, "\n", graph->model_id.ToHex(), device)];
-      v1::ActivityResponse::Model& model = active.message;
-      if (graph->stored) model.set_model_id(std::string(graph->model_id.bytes()));
-      model.set_partition(graph->partition);
-      model.set_device(device);
-      const auto program = graph->program->Peek();
-      if (program != nullptr && active.programs.insert(program).second) {
-        model.set_packed_bytes(model.packed_bytes() + program->packed_bytes);
-      }
-      model.set_arena_bytes(model.arena_bytes() + graph->arenas.bytes());
-      if (counted.insert(&active).second) model.set_sessions(model.sessions() + 1);
-      const absl::Duration left = graph->program->IdleLeft();
-      model.set_idle_seconds_left(left == absl::InfiniteDuration() ? -1 : absl::ToInt64Seconds(left));
-      active.runs += graph->runs;
-    }
-  }
-  return models;
+v1::ActivityResponse::Model ActiveModel(const v1::LoadedGraph& loaded) {
+  v1::ActivityResponse::Model model;
+  model.set_model_id(loaded.model_id());
+  model.set_partition(loaded.partition());
+  model.set_device(loaded.device());
+  model.set_packed_bytes(loaded.packed_bytes());
+  model.set_weight_bytes(loaded.weight_bytes());
+  model.set_arena_bytes(loaded.arena_bytes());
+  model.set_sessions(loaded.sessions());
+  model.set_residency(loaded.residency());
+  model.set_idle_seconds_left(loaded.idle_seconds_left());
+  return model;
 }
 
 // Events per second; counts fall when a session takes its graphs with it.
@@ -126,13 +105,13 @@ v1::ActivityResponse Activity::Observe(Counts& counts) const {
   now.runs = parts_.metrics.counter(CounterName::kInferenceRequests, {"ok"}).value();
   const absl::Duration over = now.at - counts.at;
   const auto sessions = parts_.table.All();
-  for (auto& [key, active] : ActiveModels(sessions)) {
-    now.by_model[key] = active.runs;
-    const auto before = counts.by_model.find(key);
+  for (const auto& [name, loaded] : DescribeLoaded(sessions, parts_.programs, parts_.store, std::nullopt)) {
+    v1::ActivityResponse::Model& model = *message.add_models() = ActiveModel(loaded);
+    now.by_model[name] = loaded.runs();
+    const auto before = counts.by_model.find(name);
     if (before != counts.by_model.end()) {
-      active.message.set_runs_per_second(Rate(before->second, active.runs, over));
+      model.set_runs_per_second(Rate(before->second, loaded.runs(), over));
     }
-    *message.add_models() = std::move(active.message);
   }
   if (counts.at != absl::InfinitePast()) message.set_runs_per_second(Rate(counts.runs, now.runs, over));
   message.set_running(parts_.runs.running());

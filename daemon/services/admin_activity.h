@@ -13,6 +13,7 @@
 #include "absl/time/time.h"
 #include "base/clock.h"
 #include "daemon/metrics/metrics.h"
+#include "daemon/services/loaded_view.h"
 #include "daemon/services/object_table.h"
 #include "daemon/services/program_cache.h"
 #include "daemon/services/scheduler.h"
@@ -59,8 +60,7 @@ class Activity {
   struct Counts {
     absl::Time at;
     uint64_t runs = 0;
-    // By partition, model and device.
-    std::map<std::string, uint64_t> by_model;
+    std::map<LoadedName, uint64_t> by_model;
   };
   // What is there now. `counts` are those of the message before, and of this one afterwards.
   v1::ActivityResponse Observe(Counts& counts) const;

@@ -136,7 +136,7 @@ TEST_CASE("resident bytes count programs with and without sessions, shared weigh
 
   // Nobody holds them any more; they are kept for the next one.
   f.daemon.HangUp(f.app);
-  CHECK(absl::StrContains(f.Metrics(), "modeld_loaded_models 0\n"));
+  CHECK(absl::StrContains(f.Metrics(), "modeld_loaded_models 4\n"));
   CHECK(resident("other") == weights + 2 * zero);
   CHECK(resident("reference") == weights + 2 * zero);
   Watch watch(f.admin, 60'000);
@@ -147,6 +147,7 @@ TEST_CASE("resident bytes count programs with and without sessions, shared weigh
   REQUIRE(f.admin.admin->StopModel(&call, {}, &response).ok());
   CHECK(resident("other") == 0);
   CHECK(resident("reference") == 0);
+  CHECK(absl::StrContains(f.Metrics(), "modeld_loaded_models 0\n"));
 }
 
 TEST_CASE("activity comes at once and again, with rates of the time between") {

@@ -14,22 +14,29 @@
 #include "daemon/services/program_cache.h"
 #include "daemon/services/session_objects.h"
 #include "modeld/v1/admin.pb.h"
+#include "storage/model_store.h"
 
 namespace modeld {
 
 // All are pure but for the counters that they read; thread-safe.
 
-// One entry per partition, model and device, of all sessions' graphs or of one model's. What idled out of
-// memory counts no packed bytes.
-std::vector<v1::LoadedGraph> DescribeLoaded(const std::vector<std::shared_ptr<SessionObjects>>& sessions,
-                                            const std::optional<Digest>& model_id);
+// What tells loaded models apart. It names one also when it is not stored, whose message has no id.
+struct LoadedName {
+  std::string partition;
+  ProgramKey program;
+
+  friend auto operator<=>(const LoadedName&, const LoadedName&) = default;
+};
+// All sessions' graphs and what is in memory without a session, of all models or of one.
+std::map<LoadedName, v1::LoadedGraph> DescribeLoaded(
+    const std::vector<std::shared_ptr<SessionObjects>>& sessions, const ProgramCache& cache,
+    const storage::ModelStore& store, const std::optional<Digest>& model_id);
 
 struct LoadedTotals {
   uint64_t graphs = 0;
-  // Those that sessions hold and that are in memory.
+  // Those in memory, whether sessions hold them or not.
   uint64_t programs = 0;
-  // Weights of all programs in memory, whether sessions hold them or not, shared ones once, and arenas; in
-  // all, and by the device's name.
+  // Their weights, shared ones once, and arenas; in all, and by the device's name.
   uint64_t resident_bytes = 0;
   std::map<std::string, uint64_t> resident_by_device;
 };

@@ -34,10 +34,6 @@ void RealPause(absl::Duration duration, const CancelToken& token) {
   }
 }
 
-absl::Duration ProgramHandle::IdleLeft() const {
-  return own_ != nullptr ? absl::InfiniteDuration() : cache_.IdleLeft(partition_, key_);
-}
-
 std::shared_ptr<const Program> ProgramHandle::Peek() const {
   return own_ != nullptr ? own_ : cache_.Peek(partition_, key_);
 }
@@ -156,15 +152,6 @@ ProgramCache::ProgramPtr ProgramCache::Peek(const std::string& partition, const 
   return entry != entries_.end() && Has(entry->second, partition) ? entry->second.program : nullptr;
 }
 
-absl::Duration ProgramCache::IdleLeft(const std::string& partition, const Key& key) const {
-  absl::MutexLock lock(&mu_);
-  auto entry = entries_.find(key);
-  if (entry == entries_.end() || !Has(entry->second, partition)) return absl::ZeroDuration();
-  const Hold& hold = entry->second.holds.at(partition);
-  if (hold.runs > 0) return options_.bounds.keep_alive;
-  return options_.bounds.keep_alive - std::max(clock_.Now() - hold.last_used, absl::ZeroDuration());
-}
-
 absl::StatusOr<ProgramCache::ProgramPtr> ProgramCache::Lead(const std::string& partition, const Key& key,
                                                             Cancellation& cancellation,
                                                             ProgramSource& source) {
@@ -262,9 +249,12 @@ void ProgramCache::Tend(const policy::MemoryPressure& pressure) {
   }
 }
 
-bool ProgramCache::Drop(const std::optional<Digest>& model_id) {
+ProgramCache::Dropped ProgramCache::Drop(const std::optional<Digest>& model_id,
+                                         const std::vector<OwnProgram>& own) {
   std::vector<ProgramPtr> gone;
   absl::MutexLock lock(&mu_);
+  std::vector<policy::ResidentProgram> before = Residents();
+  for (const OwnProgram& one : own) before.emplace_back().weights = WeightsOf(*one.program);
   for (auto entry = entries_.begin(); entry != entries_.end();) {
     if (model_id && entry->first.model_id != *model_id) {
       ++entry;
@@ -273,7 +263,7 @@ bool ProgramCache::Drop(const std::optional<Digest>& model_id) {
     gone.push_back(std::move(entry->second.program));
     entry = entries_.erase(entry);
   }
-  return !gone.empty();
+  return {gone.size() + own.size(), policy::ResidentBytes(before) - policy::ResidentBytes(Residents())};
 }
 
 void ProgramCache::DropPartition(const std::string& partition) {
@@ -287,6 +277,24 @@ void ProgramCache::DropPartition(const std::string& partition) {
     gone.push_back(std::move(entry->second.program));
     entry = entries_.erase(entry);
   }
+}
+
+std::vector<ProgramCache::Residency> ProgramCache::Residencies() const {
+  std::vector<Residency> residencies;
+  absl::MutexLock lock(&mu_);
+  const absl::Time now = clock_.Now();
+  for (const auto& [key, entry] : entries_) {
+    if (entry.program == nullptr) continue;
+    const bool had = std::any_of(entry.holds.begin(), entry.holds.end(),
+                                 [&](const auto& hold) { return Has(entry, hold.first); });
+    for (const auto& [partition, hold] : entry.holds) {
+      if (had && !Has(entry, partition)) continue;
+      const absl::Duration idle = std::max(now - hold.last_used, absl::ZeroDuration());
+      residencies.push_back({partition, key, entry.program, hold.runs > 0,
+                             std::max(options_.bounds.keep_alive - idle, absl::ZeroDuration())});
+    }
+  }
+  return residencies;
 }
 
 ProgramCache::Totals ProgramCache::totals(const std::vector<OwnProgram>& own) const {

@@ -47,9 +47,6 @@ class ProgramHandle {
  public:
   // The program as long as it is in memory, else null. No use of it.
   std::shared_ptr<const Program> Peek() const;
-  // For how long it will stay in memory unless it is used; InfiniteDuration: for ever. Zero when it is not
-  // there.
-  absl::Duration IdleLeft() const;
   // The program, when it is of GetOwn(), which nobody shares; else null.
   const std::shared_ptr<const Program>& own() const { return own_; }
 
@@ -131,17 +128,35 @@ class ProgramCache {
   // the budget as `pressure` shrinks it. To be called every few seconds, and after runs when keep_alive is
   // zero.
   void Tend(const policy::MemoryPressure& pressure = {});
-  // Lets a model's programs go, or all; whether there were any. What runs keeps its own until it ends. Every
-  // partition that had one pays anew.
-  bool Drop(const std::optional<Digest>& model_id);
-  // Forgets that a partition has programs; those that no other has go.
-  void DropPartition(const std::string& partition);
-
   // A program that GetOwn() gave, with its device's name.
   struct OwnProgram {
     std::string device;
     ProgramPtr program;
   };
+  // Lets a model's programs go, or all. What runs keeps its own until it ends. Every partition that had one
+  // pays anew. `own`, each program once, is counted besides: it goes with its handles.
+  struct Dropped {
+    uint64_t programs = 0;
+    // Of their weights, without those that programs which stay share.
+    uint64_t bytes = 0;
+  };
+  Dropped Drop(const std::optional<Digest>& model_id, const std::vector<OwnProgram>& own = {});
+  // Forgets that a partition has programs; those that no other has go.
+  void DropPartition(const std::string& partition);
+
+  // A program in memory as one partition has it, with or without handles.
+  struct Residency {
+    std::string partition;
+    Key key;
+    ProgramPtr program;
+    bool running = false;
+    // How long it stays unless it is used; InfiniteDuration: for ever.
+    absl::Duration idle_left;
+  };
+  // All of them, by key and partition. A program that no partition has any more is listed, with no time left,
+  // until it goes.
+  std::vector<Residency> Residencies() const;
+
   // What is in memory, with and without handles: programs and the bytes of their weights, shared ones once.
   struct Totals {
     uint64_t programs = 0;
@@ -189,7 +204,6 @@ class ProgramCache {
   std::vector<policy::ResidentProgram> Residents() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
   // The partition's program, or null.
   ProgramPtr Peek(const std::string& partition, const Key& key) const;
-  absl::Duration IdleLeft(const std::string& partition, const Key& key) const;
 
   // Fixed at construction.
   Scheduler& pool_;

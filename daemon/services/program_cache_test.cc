@@ -1,5 +1,6 @@
 #include "daemon/services/program_cache.h"
 
+#include <algorithm>
 #include <atomic>
 #include <catch2/catch.hpp>
 #include <thread>
@@ -76,6 +77,13 @@ struct Fixture {
     REQUIRE(program.ok());
     return *program;
   }
+  // For how long the partition's program stays; nothing: it has none.
+  std::optional<absl::Duration> Left(const std::string& partition, const Key& key) const {
+    for (const auto& residency : cache.Residencies()) {
+      if (residency.partition == partition && residency.key == key) return residency.idle_left;
+    }
+    return std::nullopt;
+  }
 };
 
 const Key kKey{Digest::Of("model"), "cpu", 0};
@@ -148,10 +156,10 @@ TEST_CASE("a program stays after its last handle, for as long as it is kept aliv
 TEST_CASE("a handle that was not used gives its program up, and gets it back with the next run") {
   Fixture f;
   const auto handle = f.Get("app:x", kKey);
-  CHECK(handle->IdleLeft() == kKeepAlive);
+  CHECK(f.Left("app:x", kKey) == kKeepAlive);
   std::weak_ptr<const Program> program = handle->Peek();
   f.clock.Advance(kKeepAlive);
-  CHECK(handle->IdleLeft() == absl::ZeroDuration());
+  CHECK(f.Left("app:x", kKey) == absl::ZeroDuration());
   f.cache.Tend();
   CHECK(program.expired());
   CHECK(handle->Peek() == nullptr);
@@ -212,7 +220,7 @@ TEST_CASE("kept alive for ever, a program goes for want of memory alone") {
   f.clock.Advance(absl::Hours(10'000));
   f.cache.Tend();
   CHECK(handle->Peek() != nullptr);
-  CHECK(handle->IdleLeft() == absl::InfiniteDuration());
+  CHECK(f.Left("app:x", kKey) == absl::InfiniteDuration());
   f.cache.Tend({.some_avg10 = 90, .full_avg10 = 90});
   CHECK(handle->Peek() == nullptr);
 }
@@ -292,15 +300,65 @@ TEST_CASE("a model that is stopped leaves memory at once, and one that runs with
   std::weak_ptr<const Program> idle = b->Peek(), runs = a->Peek();
   {
     const ProgramPtr running = f.Use(a);
-    CHECK(f.cache.Drop(kKey.model_id));
+    CHECK(f.cache.Drop(kKey.model_id).programs == 1);
     CHECK(a->Peek() == nullptr);
     CHECK_FALSE(runs.expired());
   }
   CHECK(runs.expired());
   CHECK_FALSE(idle.expired());
-  CHECK(f.cache.Drop(std::nullopt));
+  CHECK(f.cache.Drop(std::nullopt).programs == 1);
   CHECK(idle.expired());
-  CHECK_FALSE(f.cache.Drop(std::nullopt));
+  CHECK(f.cache.Drop(std::nullopt).programs == 0);
+}
+
+TEST_CASE("dropping tells what became free, which shared weights do with their last program") {
+  Fixture f;
+  const auto a = f.Get("app:x", kKey);
+  TestSource twin{[&]() -> absl::StatusOr<ProgramSource::Made> {
+    auto program = std::make_shared<Program>();
+    program->constants = {a->Peek()->constants[0], Weights()};
+    return ProgramSource::Made{std::move(program), kCompileTime};
+  }};
+  REQUIRE(f.cache.Get("app:x", kOther, 1, f.nobody_leaves, twin).ok());
+  const auto first = f.cache.Drop(kOther.model_id);
+  CHECK(first.programs == 1);
+  CHECK(first.bytes == kWeightBytes);
+  CHECK(f.cache.Drop(kOther.model_id).bytes == 0);
+  CHECK(f.cache.Drop(std::nullopt).bytes == kWeightBytes);
+}
+
+TEST_CASE("what is in memory is listed for each partition that has it, with and without handles") {
+  Fixture f;
+  const auto x = f.Get("app:x", kKey);
+  f.Get("app:y", kOther);
+  f.clock.Advance(absl::Minutes(1));
+  f.Get("app:y", kKey);
+  REQUIRE(f.cache.Residencies().size() == 3);
+  CHECK(f.Left("app:x", kKey) == kKeepAlive - absl::Minutes(1) - kCompileTime);
+  CHECK(f.Left("app:y", kKey) == kKeepAlive);
+  CHECK(f.Left("app:x", kOther) == std::nullopt);
+  for (const auto& residency : f.cache.Residencies()) {
+    CHECK_FALSE(residency.running);
+    if (residency.key == kKey) CHECK(residency.program == x->Peek());
+  }
+  {
+    // A run stays as long as it takes.
+    const ProgramPtr running = f.Use(x);
+    f.clock.Advance(kKeepAlive);
+    const auto all = f.cache.Residencies();
+    const auto runs = std::find_if(all.begin(), all.end(), [](const auto& one) { return one.running; });
+    REQUIRE(runs != all.end());
+    CHECK(runs->partition == "app:x");
+    CHECK(runs->key == kKey);
+    // app:y has it no more, and nobody has the other one, which is still there.
+    CHECK(f.Left("app:y", kKey) == std::nullopt);
+    CHECK(f.Left("app:y", kOther) == absl::ZeroDuration());
+  }
+  CHECK(f.Left("app:x", kKey) == kKeepAlive);
+  f.cache.Tend();
+  CHECK(f.cache.Residencies().size() == 1);
+  f.cache.Drop(std::nullopt);
+  CHECK(f.cache.Residencies().empty());
 }
 
 TEST_CASE("a partition that is forgotten takes along what only it had") {

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from harness import Daemon, run_tests, runfile  # noqa: E402
@@ -58,7 +59,18 @@ def test_json_of_every_verb_has_its_members():
         assert 0 < run["latency"]["min_ms"] <= run["latency"]["median_ms"] <= run["latency"]["max_ms"]
         status = daemon.json("status")
         assert status["models"] == 1 and status["cache_dir"] == daemon.cache and status["devices"][0]["name"] == "cpu"
-        assert daemon.json("ps")["graphs"] == []
+        [kept] = daemon.json("ps")["graphs"]
+        assert kept["model_id"] == model_id and kept["partition"] == model["partition"] and kept["device"] == "cpu", kept
+        assert kept["residency"] == "idle" and 0 < kept["idle_until"] - time.time() <= 300, kept
+        assert [m["model_id"] for m in daemon.json("top", "--once")["models"]] == [model_id]
+        assert daemon.json("show", model_id)["loaded"][0]["residency"] == "idle"
+        assert status["loaded_programs"] == 1 and status["resident_bytes"] >= kept["weight_bytes"] > 150000, status
+        assert "modeld_loaded_models 1\n" in daemon.modelctl("metrics").stdout
+        stopped = daemon.json("stop", model_id)
+        assert stopped["stopped_graphs"] == 0 and stopped["dropped_programs"] == 1, stopped
+        assert stopped["freed_bytes"] >= kept["weight_bytes"], stopped
+        assert daemon.json("ps")["graphs"] == [] and daemon.json("status")["resident_bytes"] == 0
+        assert exit_code(daemon, "stop", model_id) == NOT_FOUND
         assert daemon.json("verify")["problems"] == []
         assert daemon.json("partition", "ls")["partitions"][0]["models"] == 1
         origins = {s["name"]: s["origin"] for s in daemon.json("config", "show")["settings"]}
@@ -147,7 +159,7 @@ def test_stop_unloads_what_is_running():
         runner = threading.Thread(target=lambda: result.update(
             code=exit_code(daemon, "run", model_id, "--input", f"x={x}", "--repeat", "1000000")))
         runner.start()
-        while not daemon.json("ps")["graphs"]:
+        while sum(graph["runs"] for graph in daemon.json("ps")["graphs"]) == 0:
             assert runner.is_alive()
         assert daemon.json("stop", model_id)["stopped_graphs"] >= 1
         runner.join()

@@ -184,7 +184,7 @@ TEST_CASE("JSON has a stable schema", "[app]") {
       {{"status"},
        R"({"version":"1.2.3","pid":42,"started_at":1700000000,"socket":"/r/modeld.sock","memory_socket":"/r/memory.sock",)"
        R"("cache_dir":"/c","state_dir":"/s","models":2,"partitions":0,"physical_bytes":4096,"logical_bytes":0,)"
-       R"("staged_bytes":0,"free_bytes":0,"sessions":0,"loaded_graphs":0,"resident_bytes":0,)"
+       R"("staged_bytes":0,"free_bytes":0,"sessions":0,"loaded_graphs":0,"loaded_programs":0,"resident_bytes":0,)"
        R"("devices":[{"name":"cpu","description":"oneDNN"}]})"},
       {{"ls", "--partition", "none"}, R"({"models":[]})"},
       {{"show", "12345678900"}, ""},
@@ -199,11 +199,11 @@ TEST_CASE("JSON has a stable schema", "[app]") {
            R"("priority":"normal","health":"whole","damaged":false}],"loaded":[]})"},
       {{"ps"},
        R"({"graphs":[{"model_id":")" + kId +
-           R"(","partition":"app:modelctl","device":"cpu","packed_bytes":1024,)"
-           R"("arena_bytes":0,"sessions":0,"runs":5,"last_run_at":0,"idle_until":null}],"sessions":[{"session_id":9,"role":"admin",)"
+           R"(","partition":"app:modelctl","device":"cpu","weight_bytes":0,"packed_bytes":1024,)"
+           R"("arena_bytes":0,"sessions":0,"runs":5,"last_run_at":0,"residency":"gone","idle_until":null}],"sessions":[{"session_id":9,"role":"admin",)"
            R"("partition":"","pid":77,"contexts":0,"graphs":0,"tensors":0,"tensor_bytes":0,"connected_at":0}]})"},
-      {{"stop", "--all"}, R"({"stopped_graphs":3})"},
-      {{"stop", kId}, R"({"stopped_graphs":1})"},
+      {{"stop", "--all"}, R"({"stopped_graphs":3,"dropped_programs":2,"freed_bytes":4096})"},
+      {{"stop", kId}, R"({"stopped_graphs":1,"dropped_programs":2,"freed_bytes":4096})"},
       {{"rm", "-y", kId},
        R"({"removed":[{"model_id":")" + kId +
            R"(","upload":null,"key":null,"key_only":false}],"freed_bytes":4096})"},

@@ -296,63 +296,6 @@ TEST_CASE("verify --repair is content when everything was mended", "[cache]") {
   CHECK(Modelctl(daemon, {"cache", "verify", "--repair"}).code == 6);
 }
 
-TEST_CASE("stop --all with nothing loaded is no failure, one model that is not loaded is", "[cache]") {
-  client::FakeDaemon daemon;
-  daemon.Fail("StopModel", static_cast<int>(absl::StatusCode::kNotFound), "not loaded", 2);
-  const Result all = Modelctl(daemon, {"stop", "--all"});
-  CHECK(all.code == 0);
-  CHECK(all.err == "stopped 0 graphs\n");
-  CHECK(Modelctl(daemon, {"stop", kId}).code == 3);
-}
-
-TEST_CASE("ps tells when a model idles out, also of those that no session holds", "[cache]") {
-  client::FakeDaemon daemon;
-  auto* graph = daemon.admin.sessions.add_graphs();
-  graph->set_model_id(IdBytes(kId));
-  graph->set_device("cpu");
-  auto& activity = daemon.admin.activity.emplace_back();
-  auto* used = activity.add_models();
-  used->set_model_id(IdBytes(kId));
-  used->set_device("cpu");
-  used->set_idle_seconds_left(-1);
-  auto* idle = activity.add_models();
-  idle->set_model_id(IdBytes(kOtherId));
-  idle->set_device("cpu");
-  idle->set_idle_seconds_left(250);
-  const Result ps = Modelctl(daemon, {"ps"});
-  CHECK_THAT(ps.out, Contains("IDLES OUT") && Contains("in 4m"));
-  CHECK(Modelctl(daemon, {"ps", "-q"}).out == kId + "\n" + kOtherId + "\n");
-  const auto graphs = ordered_json::parse(Modelctl(daemon, {"ps", "--json"}).out)["graphs"];
-  CHECK(graphs[0]["idle_until"].is_null());
-  CHECK(graphs[1]["idle_until"].is_number());
-}
-
-TEST_CASE("top prints a line or an object for each update, and one with --once", "[cache]") {
-  client::FakeDaemon daemon;
-  for (int i = 0; i < 3; ++i) {
-    auto& activity = daemon.admin.activity.emplace_back();
-    activity.set_runs_per_second(i);
-    activity.add_models()->set_model_id(IdBytes(kId));
-  }
-  const Result lines = Modelctl(daemon, {"top"});
-  CHECK(lines.code == 0);
-  CHECK(std::count(lines.out.begin(), lines.out.end(), '\n') == 3);
-  CHECK_THAT(lines.out, Contains("1 model loaded  2.0 runs/s") && !Contains("\033"));
-  CHECK_THAT(Modelctl(daemon, {"top", "--once"}).out,
-             StartsWith("runs    0.0/s") && Contains("1234567890ab"));
-  const Result objects = Modelctl(daemon, {"top", "--json"});
-  CHECK(std::count(objects.out.begin(), objects.out.end(), '\n') == 3);
-  CHECK(ordered_json::parse(objects.out.substr(0, objects.out.find('\n')))["models"][0]["model_id"] == kId);
-}
-
-TEST_CASE("metrics are passed on word for word", "[cache]") {
-  client::FakeDaemon daemon;
-  daemon.admin.metrics.set_text("modeld_evictions_total{cause=\"quota\"} 3\n");
-  CHECK(Modelctl(daemon, {"metrics"}).out == "modeld_evictions_total{cause=\"quota\"} 3\n");
-  CHECK(ordered_json::parse(Modelctl(daemon, {"metrics", "--json"}).out)["prometheus"] ==
-        "modeld_evictions_total{cause=\"quota\"} 3\n");
-}
-
 // The configuration of a daemon that this test plays; its process is none.
 struct Movable {
   client::FakeDaemon daemon;

@@ -1,6 +1,5 @@
 // ps, top: what is loaded and what it does.
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <atomic>
 #include <memory>
 
@@ -10,6 +9,7 @@
 #include "base/status.h"
 #include "base/units.h"
 #include "tools/modelctl/exit_code.h"
+#include "tools/modelctl/loaded_models.h"
 #include "tools/modelctl/output.h"
 #include "tools/modelctl/terminal.h"
 #include "tools/modelctl/verb.h"
@@ -21,72 +21,22 @@ using Active = v1::ActivityResponse::Model;
 
 constexpr absl::Duration kShortestInterval = absl::Milliseconds(100);
 
-// The activity of this moment.
-absl::StatusOr<v1::ActivityResponse> CurrentActivity(const client::Admin& admin) {
-  const absl::Status enough = absl::OutOfRangeError("enough");
-  v1::ActivityResponse first;
-  const absl::Status status =
-      admin.WatchActivity(absl::Seconds(1), [&](const v1::ActivityResponse& activity) {
-        first = activity;
-        return enough;
-      });
-  if (!status.ok() && status != enough) return status;
-  return first;
-}
-
-// A loaded graph with what both calls tell of it.
-struct Loaded {
-  v1::LoadedGraph graph;
-  // Until it idles out; negative: it is in use, or kept.
-  double idle_seconds = -1;
-};
-
-// What sessions hold, and what is kept in memory though no session holds it.
-std::vector<Loaded> Join(const v1::ListSessionsResponse& listed, const v1::ActivityResponse& activity) {
-  std::vector<Loaded> loaded;
-  for (const v1::LoadedGraph& graph : listed.graphs()) loaded.push_back({graph});
-  for (const Active& model : activity.models()) {
-    const auto same = std::find_if(loaded.begin(), loaded.end(), [&](const Loaded& one) {
-      return one.graph.model_id() == model.model_id() && one.graph.partition() == model.partition() &&
-             one.graph.device() == model.device() && one.idle_seconds < 0;
-    });
-    if (same != loaded.end()) {
-      same->idle_seconds = model.idle_seconds_left();
-      continue;
-    }
-    Loaded& idle = loaded.emplace_back();
-    idle.graph.set_model_id(model.model_id());
-    idle.graph.set_partition(model.partition());
-    idle.graph.set_device(model.device());
-    idle.graph.set_packed_bytes(model.packed_bytes());
-    idle.graph.set_arena_bytes(model.arena_bytes());
-    idle.graph.set_sessions(model.sessions());
-    idle.idle_seconds = model.idle_seconds_left();
-  }
-  return loaded;
-}
-
-Json GraphJson(const Loaded& loaded) {
-  const v1::LoadedGraph& graph = loaded.graph;
-  const absl::Time until = absl::Now() + absl::Seconds(loaded.idle_seconds);
+Json GraphJson(const v1::LoadedGraph& graph) {
   return {{"model_id", graph.model_id().empty() ? Json() : Json(FullId(graph.model_id()))},
           {"partition", graph.partition()},
           {"device", graph.device()},
+          {"weight_bytes", graph.weight_bytes()},
           {"packed_bytes", graph.packed_bytes()},
           {"arena_bytes", graph.arena_bytes()},
           {"sessions", graph.sessions()},
           {"runs", graph.runs()},
           {"last_run_at", graph.last_run_at()},
-          {"idle_until", loaded.idle_seconds < 0 ? Json() : Json(absl::ToUnixSeconds(until))}};
+          {"residency", ResidencyName(graph.residency())},
+          {"idle_until", IdleUntil(graph.residency(), graph.idle_seconds_left())}};
 }
 
 std::string IdName(const std::string& model_id) {
   return model_id.empty() ? "(not stored)" : ShortId(model_id);
-}
-
-// When it leaves memory: "in 4m", or "-" for what is in use or kept for ever.
-std::string Until(double idle_seconds) {
-  return idle_seconds < 0 ? "-" : absl::StrCat("in ", HumanSpan(absl::Seconds(idle_seconds)));
 }
 
 Json SessionJson(const v1::ListSessionsResponse::Session& session) {
@@ -115,26 +65,25 @@ absl::Status ListLoaded(Environment& environment, bool sessions) {
     PrintSessions(environment, listed);
     return absl::OkStatus();
   }
-  MODELD_ASSIGN_OR_RETURN(const v1::ActivityResponse activity, CurrentActivity(admin));
-  const std::vector<Loaded> loaded = Join(listed, activity);
   if (environment.options().json) {
     Json graphs = Json::array(), list = Json::array();
-    for (const Loaded& one : loaded) graphs.push_back(GraphJson(one));
+    for (const v1::LoadedGraph& graph : listed.graphs()) graphs.push_back(GraphJson(graph));
     for (const auto& session : listed.sessions()) list.push_back(SessionJson(session));
     PrintJson(environment, {{"graphs", graphs}, {"sessions", list}});
     return absl::OkStatus();
   }
   if (environment.options().quiet) {
-    for (const Loaded& one : loaded) {
-      if (!one.graph.model_id().empty()) environment.out() << FullId(one.graph.model_id()) << "\n";
+    for (const v1::LoadedGraph& graph : listed.graphs()) {
+      if (!graph.model_id().empty()) environment.out() << FullId(graph.model_id()) << "\n";
     }
     return absl::OkStatus();
   }
   Table table({"ID", "MEMORY", "DEVICE", "SESSIONS", "RUNS", "LAST RUN", "IDLES OUT", "PARTITION"});
-  for (const auto& [graph, idle_seconds] : loaded) {
-    table.Add({IdName(graph.model_id()), HumanBytes(graph.packed_bytes() + graph.arena_bytes()),
+  for (const v1::LoadedGraph& graph : listed.graphs()) {
+    table.Add({IdName(graph.model_id()), HumanBytes(graph.weight_bytes() + graph.arena_bytes()),
                graph.device(), absl::StrCat(graph.sessions()), absl::StrCat(graph.runs()),
-               HumanTime(graph.last_run_at()), Until(idle_seconds), graph.partition()});
+               HumanTime(graph.last_run_at()), ResidencyText(graph.residency(), graph.idle_seconds_left()),
+               graph.partition()});
   }
   table.Print(environment);
   return absl::OkStatus();
@@ -142,7 +91,7 @@ absl::Status ListLoaded(Environment& environment, bool sessions) {
 
 Action DefinePs(CLI::App& command) {
   auto sessions = std::make_shared<bool>(false);
-  command.add_flag("--sessions", *sessions, "List the connected clients instead of the loaded graphs");
+  command.add_flag("--sessions", *sessions, "List the connected clients instead of what is loaded");
   return [sessions](Environment& environment) { return ListLoaded(environment, *sessions); };
 }
 
@@ -154,15 +103,17 @@ struct TopArguments {
 Json ActivityJson(const v1::ActivityResponse& activity) {
   Json models = Json::array();
   for (const Active& model : activity.models()) {
-    models.push_back(
-        {{"model_id", model.model_id().empty() ? Json() : Json(FullId(model.model_id()))},
-         {"partition", model.partition()},
-         {"device", model.device()},
-         {"packed_bytes", model.packed_bytes()},
-         {"arena_bytes", model.arena_bytes()},
-         {"sessions", model.sessions()},
-         {"runs_per_second", model.runs_per_second()},
-         {"idle_seconds_left", model.idle_seconds_left() < 0 ? Json() : Json(model.idle_seconds_left())}});
+    models.push_back({{"model_id", model.model_id().empty() ? Json() : Json(FullId(model.model_id()))},
+                      {"partition", model.partition()},
+                      {"device", model.device()},
+                      {"weight_bytes", model.weight_bytes()},
+                      {"packed_bytes", model.packed_bytes()},
+                      {"arena_bytes", model.arena_bytes()},
+                      {"sessions", model.sessions()},
+                      {"runs_per_second", model.runs_per_second()},
+                      {"residency", ResidencyName(model.residency())},
+                      {"idle_seconds_left",
+                       model.residency() == v1::RESIDENCY_IDLE ? Json(model.idle_seconds_left()) : Json()}});
   }
   return {{"models", models},
           {"runs_per_second", activity.runs_per_second()},
@@ -204,10 +155,10 @@ std::vector<std::string> ActivityPicture(const v1::ActivityResponse& activity, b
       ""};
   Table table({"ID", "MEMORY", "DEVICE", "SESSIONS", "RUNS/S", "IDLES OUT", "PARTITION"});
   for (const Active& model : activity.models()) {
-    table.Add({IdName(model.model_id()), HumanBytes(model.packed_bytes() + model.arena_bytes()),
+    table.Add({IdName(model.model_id()), HumanBytes(model.weight_bytes() + model.arena_bytes()),
                model.device(), absl::StrCat(model.sessions()),
-               absl::StrFormat("%.1f", model.runs_per_second()), Until(model.idle_seconds_left()),
-               model.partition()});
+               absl::StrFormat("%.1f", model.runs_per_second()),
+               ResidencyText(model.residency(), model.idle_seconds_left()), model.partition()});
   }
   for (std::string& line : table.Lines()) lines.push_back(std::move(line));
   if (colours) lines[4] = absl::StrCat("\033[1m", lines[4], "\033[0m");
@@ -258,7 +209,7 @@ Action DefineTop(CLI::App& command) {
 }
 
 constexpr Verb kVerbs[] = {
-    {"ps", "List loaded graphs, or sessions", DefinePs},
+    {"ps", "List what is loaded, or sessions", DefinePs},
     {"top", "Show what runs, again and again; q ends it", DefineTop},
 };
 

@@ -34,6 +34,7 @@ Json StatusJson(const v1::GetStatusResponse& status) {
           {"free_bytes", status.free_bytes()},
           {"sessions", status.sessions()},
           {"loaded_graphs", status.loaded_graphs()},
+          {"loaded_programs", status.loaded_programs()},
           {"resident_bytes", status.resident_bytes()},
           {"devices", devices}};
 }
@@ -58,8 +59,9 @@ absl::Status ShowStatus(Environment& environment) {
                     " of models, ", HumanBytes(status.staged_bytes()), " of unfinished uploads")},
       {"free", HumanBytes(status.free_bytes())},
       {"loaded",
-       absl::StrCat(Counted(status.loaded_graphs(), "graph"), ", ", HumanBytes(status.resident_bytes()),
-                    " of memory, ", Counted(status.sessions(), "session"))},
+       absl::StrCat(Counted(status.loaded_programs(), "program"), ", ", HumanBytes(status.resident_bytes()),
+                    " of memory, ", Counted(status.loaded_graphs(), "graph"), " of ",
+                    Counted(status.sessions(), "session"))},
   };
   for (const auto& [name, text] : lines) PrintLine(environment, name, text);
   for (const v1::Device& device : status.devices()) {
@@ -92,9 +94,13 @@ absl::Status Stop(Environment& environment, const StopArguments& arguments) {
   }
   if (!stopped.ok()) return stopped.status();
   if (environment.options().json) {
-    PrintJson(environment, {{"stopped_graphs", stopped->stopped_graphs()}});
+    PrintJson(environment, {{"stopped_graphs", stopped->stopped_graphs()},
+                            {"dropped_programs", stopped->dropped_programs()},
+                            {"freed_bytes", stopped->freed_bytes()}});
   } else {
-    environment.Say(absl::StrCat("stopped ", Counted(stopped->stopped_graphs(), "graph")));
+    environment.Say(absl::StrCat("stopped ", Counted(stopped->stopped_graphs(), "graph"), ", dropped ",
+                                 Counted(stopped->dropped_programs(), "program"), ", ",
+                                 HumanBytes(stopped->freed_bytes()), " of memory freed"));
   }
   return absl::OkStatus();
 }
@@ -172,7 +178,7 @@ Action DefineVersion(CLI::App&) {
 
 constexpr Verb kVerbs[] = {
     {"status", "Show the daemon, its folders and what it holds", DefineStatus},
-    {"stop", "Cancel a model's runs and unload it", DefineStop},
+    {"stop", "Cancel a model's runs and take it out of memory", DefineStop},
     {"metrics", "Print all metrics, in Prometheus' text format", DefineMetrics},
     {"config show", "Show the settings in force", DefineConfigShow},
     {"version", "Print versions", DefineVersion},

@@ -9,6 +9,7 @@
 #include "client/codec/graph_codec.h"
 #include "tools/modelctl/cache_entries.h"
 #include "tools/modelctl/filters.h"
+#include "tools/modelctl/loaded_models.h"
 #include "tools/modelctl/model_reference.h"
 #include "tools/modelctl/output.h"
 #include "tools/modelctl/verb.h"
@@ -83,12 +84,16 @@ Json BindingsJson(const google::protobuf::RepeatedPtrField<v1::TensorBinding>& b
 }
 
 Json LoadedJson(const v1::LoadedGraph& loaded) {
-  return {{"device", loaded.device()},
+  return {{"partition", loaded.partition()},
+          {"device", loaded.device()},
+          {"weight_bytes", loaded.weight_bytes()},
           {"packed_bytes", loaded.packed_bytes()},
           {"arena_bytes", loaded.arena_bytes()},
           {"sessions", loaded.sessions()},
           {"runs", loaded.runs()},
-          {"last_run_at", loaded.last_run_at()}};
+          {"last_run_at", loaded.last_run_at()},
+          {"residency", ResidencyName(loaded.residency())},
+          {"idle_until", IdleUntil(loaded.residency(), loaded.idle_seconds_left())}};
 }
 
 Json ModelJson(const Digest& id, const v1::GetModelResponse& model) {
@@ -145,12 +150,16 @@ void PrintModel(Environment& environment, const Json& model) {
     }
     out << "\n";
   }
-  for (const Json& loaded : model["loaded"]) {
-    out << "loaded      on " << Printable(loaded["device"].get<std::string>()) << ", "
-        << HumanBytes(loaded["packed_bytes"].get<uint64_t>()) << " packed, "
-        << HumanBytes(loaded["arena_bytes"].get<uint64_t>()) << " arena, "
-        << Counted(loaded["sessions"].get<uint64_t>(), "session") << ", "
-        << Counted(loaded["runs"].get<uint64_t>(), "run") << "\n";
+}
+
+void PrintLoaded(Environment& environment, const v1::GetModelResponse& model) {
+  for (const v1::LoadedGraph& loaded : model.loaded()) {
+    PrintLine(
+        environment, "loaded",
+        absl::StrCat("by ", loaded.partition(), " on ", loaded.device(), ", ",
+                     HumanBytes(loaded.weight_bytes()), " of weights, ", HumanBytes(loaded.arena_bytes()),
+                     " arena, ", Counted(loaded.sessions(), "session"), ", ", Counted(loaded.runs(), "run"),
+                     ", leaves memory: ", ResidencyText(loaded.residency(), loaded.idle_seconds_left())));
   }
 }
 
@@ -163,6 +172,7 @@ absl::Status ShowModel(Environment& environment, const std::string& text) {
     PrintJson(environment, json);
   } else {
     PrintModel(environment, json);
+    PrintLoaded(environment, found);
   }
   return absl::OkStatus();
 }
