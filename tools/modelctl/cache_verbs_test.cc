@@ -1,5 +1,4 @@
 // The verbs about disk space and what goes first, against a daemon that answers what the test wants.
-#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <nlohmann/json.hpp>

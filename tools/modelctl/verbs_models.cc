@@ -154,12 +154,12 @@ void PrintModel(Environment& environment, const Json& model) {
 
 void PrintLoaded(Environment& environment, const v1::GetModelResponse& model) {
   for (const v1::LoadedGraph& loaded : model.loaded()) {
-    PrintLine(
-        environment, "loaded",
-        absl::StrCat("by ", loaded.partition(), " on ", loaded.device(), ", ",
-                     HumanBytes(loaded.weight_bytes()), " of weights, ", HumanBytes(loaded.arena_bytes()),
-                     " arena, ", Counted(loaded.sessions(), "session"), ", ", Counted(loaded.runs(), "run"),
-                     ", leaves memory: ", ResidencyText(loaded.residency(), loaded.idle_seconds_left())));
+    environment.out() << "loaded      by " << Printable(loaded.partition()) << " on "
+                      << Printable(loaded.device()) << ", " << HumanBytes(loaded.weight_bytes())
+                      << " of weights, " << HumanBytes(loaded.arena_bytes()) << " arena, "
+                      << Counted(loaded.sessions(), "session") << ", " << Counted(loaded.runs(), "run")
+                      << ", leaves memory: " << ResidencyText(loaded.residency(), loaded.idle_seconds_left())
+                      << "\n";
   }
 }
 
