@@ -109,7 +109,7 @@ absl::Status SpaceKeeper::Refuse(const std::string& partition, const std::option
   if (model_id) {
     store_.space().Record({*model_id, partition, "refused", std::string(why), clock_.Now()}).IgnoreError();
   }
-  if (shortage && shortage->bound != storage::Bound::kQuota && options_.wake) options_.wake();
+  if (shortage && shortage->bound != storage::Bound::kQuota) Wake();
   return status;
 }
 

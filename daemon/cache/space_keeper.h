@@ -65,6 +65,10 @@ class SpaceKeeper {
   // all together take too much, reclaims until that has an end; has the store collect what went. The
   // settings' shares follow the disk's size from here on. Returns how many things went.
   uint64_t Tend();
+  // Has Tend() run soon, by Options::wake.
+  void Wake() const {
+    if (options_.wake) options_.wake();
+  }
 
   // What would become of a model now, one sentence for each partition that has it.
   std::vector<std::string> Outlook(const Digest& model_id) const;

@@ -191,7 +191,10 @@ absl::Status CacheAdmin::SetLimits(const std::string& partition, const v1::Parti
     }
     stored.max_age = absl::Seconds(limits.max_age_seconds());
   }
-  return FromStorage(store_.space().SetLimits(partition, stored));
+  MODELD_RETURN_IF_ERROR(FromStorage(store_.space().SetLimits(partition, stored)));
+  // The user need not wait for the next upkeep to see what a bound does.
+  space_.Wake();
+  return absl::OkStatus();
 }
 
 absl::StatusOr<v1::WhyResponse> CacheAdmin::Why(const Digest& model_id) const {

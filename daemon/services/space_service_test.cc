@@ -129,6 +129,31 @@ TEST_CASE("a full partition gives up the model that is worth least and not loade
   CHECK(client.Fetch(context, second_id).error_code() == grpc::StatusCode::NOT_FOUND);
 }
 
+TEST_CASE("a bound that the user sets has the upkeep look soon, one that is refused does not") {
+  TestFolder folder;
+  int woken = 0;
+  TestDaemon daemon(folder.path(), {}, {},
+                    [&](ServicesOptions& options) { options.space.wake = [&] { ++woken; }; });
+  const TestClient app = daemon.App(), admin = daemon.Connect(Role::kAdmin, "modelctl");
+  const uint64_t context = app.MakeContext();
+  for (const float w : {1.f, 2.f, 3.f}) app.Store(app.BuildWhole(context, AddGraph({w, w, w})));
+  daemon.HangUp(app);
+  const auto set = [&](const std::string& partition, uint32_t keep_at_most) {
+    CallContext call;
+    v1::SetPartitionLimitsRequest request;
+    v1::SetPartitionLimitsResponse response;
+    request.set_partition(partition);
+    request.mutable_limits()->set_keep_at_most(keep_at_most);
+    return admin.cache_admin->SetPartitionLimits(&call, request, &response).ok();
+  };
+  CHECK_FALSE(set("web:nonsense", 1));
+  CHECK(woken == 0);
+  CHECK(set(kApp, 1));
+  CHECK(woken == 1);
+  daemon.services().Tend();
+  CHECK(daemon.store().ListModels(kApp).size() == 1);
+}
+
 TEST_CASE("what was promised to one session cannot be promised to another, until the first goes") {
   TestFolder folder;
   TestDaemon daemon(folder.path(), {}, {}, WithoutPlans);
