@@ -62,7 +62,7 @@ class FakeFile : public File {
   absl::Status Sync() override {
     absl::MutexLock lock(&fs_.mu_);
     MODELD_RETURN_IF_ERROR(fs_.Step());
-    node_->synced = node_->content;
+    if (!fs_.plan_.DropsSync()) node_->synced = node_->content;
     return absl::OkStatus();
   }
 
@@ -220,6 +220,7 @@ absl::Status FakeFileSystem::SyncDir(absl::string_view path) {
   absl::MutexLock lock(&mu_);
   MODELD_RETURN_IF_ERROR(Find(path).status());
   MODELD_RETURN_IF_ERROR(Step());
+  if (plan_.DropsSync()) return absl::OkStatus();
   auto keep = std::stable_partition(unsynced_.begin(), unsynced_.end(),
                                     [&](const Change& change) { return Parent(change.path) != path; });
   for (auto change = keep; change != unsynced_.end(); ++change) {

@@ -57,6 +57,25 @@ class FaultPlan {
     absl::MutexLock lock(&mu_);
     return crashed_ || !fault_ ? EIO : fault_->error;
   }
+  // From now on the next `count` syncs answer OK and do nothing, as on a disk that lies. Goes on over Arm()
+  // and Disarm().
+  void DropSyncs(uint64_t count) {
+    absl::MutexLock lock(&mu_);
+    syncs_to_drop_ = count;
+  }
+  // Asked by a fake for each sync that would succeed: whether this one is dropped.
+  bool DropsSync() {
+    absl::MutexLock lock(&mu_);
+    if (syncs_to_drop_ == 0) return false;
+    --syncs_to_drop_;
+    ++dropped_syncs_;
+    return true;
+  }
+  // Dropped so far.
+  uint64_t dropped_syncs() const {
+    absl::MutexLock lock(&mu_);
+    return dropped_syncs_;
+  }
   // Steps since Arm() or Disarm().
   uint64_t steps() const {
     absl::MutexLock lock(&mu_);
@@ -68,6 +87,8 @@ class FaultPlan {
   std::optional<Fault> fault_ ABSL_GUARDED_BY(mu_);
   uint64_t steps_ ABSL_GUARDED_BY(mu_) = 0;
   bool crashed_ ABSL_GUARDED_BY(mu_) = false;
+  uint64_t syncs_to_drop_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t dropped_syncs_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace modeld

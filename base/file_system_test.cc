@@ -261,6 +261,37 @@ TEST_CASE("the fake forgets content and names that were not synced") {
   }
 }
 
+TEST_CASE("a fake whose syncs are dropped says OK and forgets") {
+  FaultPlan plan;
+  FakeFileSystem fs(plan, "the folder");
+  auto file = fs.Open("file", FileSystem::Access::kCreate);
+  REQUIRE(file.ok());
+  REQUIRE((*file)->WriteAt(0, "before").ok());
+  REQUIRE((*file)->Sync().ok());
+  REQUIRE(fs.SyncDir("").ok());
+  REQUIRE((*file)->WriteAt(0, "after!").ok());
+  plan.DropSyncs(1);
+  CHECK((*file)->Sync().ok());
+  CHECK(plan.dropped_syncs() == 1);
+  SECTION("until the next sync that is not") {
+    CHECK((*file)->Sync().ok());
+    CHECK(plan.dropped_syncs() == 1);
+    fs.Crash(FakeFileSystem::Survival::kSyncedOnly);
+    CHECK(fs.Map("file")->view() == "after!");
+  }
+  SECTION("when the power goes before that") {
+    fs.Crash(FakeFileSystem::Survival::kSyncedOnly);
+    CHECK(fs.Map("file")->view() == "before");
+  }
+  SECTION("names, too") {
+    REQUIRE(fs.Open("other", FileSystem::Access::kCreate).ok());
+    plan.DropSyncs(UINT64_MAX);
+    CHECK(fs.SyncDir("").ok());
+    fs.Crash(FakeFileSystem::Survival::kSyncedOnly);
+    CHECK(fs.Files() == std::vector<std::string>{"file"});
+  }
+}
+
 TEST_CASE("the fake's renames and removals need a synced folder") {
   FaultPlan plan;
   FakeFileSystem fs(plan, "fake");

@@ -29,12 +29,13 @@ class FakeCatalogue : public Catalogue {
 
   absl::Status Commit(std::span<const CatalogueChange> batch, Durability durability) override {
     absl::MutexLock lock(&mu_);
+    if (plan_.crashed()) return ErrnoStatus(EIO, "the catalogue");
     const bool fails = plan_.Step() != FaultPlan::Outcome::kDo;
     // A write that fails may have reached the disk all the same; whether it did, only a crash tells.
     lazy_.emplace_back(batch.begin(), batch.end());
     if (fails) return ErrnoStatus(plan_.error(), "the catalogue");
     Apply(seen_, batch);
-    if (durability == Durability::kSynced) Harden(lazy_.size());
+    if (durability == Durability::kSynced && !plan_.DropsSync()) Harden(lazy_.size());
     return absl::OkStatus();
   }
 
