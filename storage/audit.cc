@@ -126,6 +126,8 @@ absl::Status CheckStaging(StoreCore& core, Problems& problems) ABSL_EXCLUSIVE_LO
       problems.push_back(absl::StrCat(BlobName(id.second), ": its upload has a record but no file"));
     }
   }
+  // One whose record was cleared goes with its session.
+  for (const Owned& id : core.open_uploads) files.erase(BlobFiles::StagingName(id));
   for (const std::string& name : files) {
     problems.push_back(absl::StrCat("the cache folder: staging holds ", name, ", which no upload names"));
   }

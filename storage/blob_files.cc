@@ -128,6 +128,12 @@ absl::Status BlobFiles::Discard(const Digest& blob, const std::string& name) {
   return Annotate(removed, BlobName(blob));
 }
 
+absl::Status BlobFiles::SyncName(const Digest& blob) {
+  absl::Status synced = MakeShard(blob);
+  if (synced.ok()) synced = cache_->SyncDir(ShardPath(blob));
+  return Annotate(synced, BlobName(blob));
+}
+
 absl::Status BlobFiles::CheckSize(const BlobRef& blob) const {
   absl::StatusOr<FileInfo> info = cache_->Stat(BlobPath(blob.digest));
   if (!info.ok()) return Annotate(info.status(), BlobName(blob.digest));

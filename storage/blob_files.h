@@ -59,6 +59,8 @@ class BlobFiles {
   absl::Status Place(const Digest& blob, const std::string& name);
   // Does the same work as Place() but keeps the blob's file and removes the other.
   absl::Status Discard(const Digest& blob, const std::string& name);
+  // Makes the name of the blob's file durable: it may have got it from a Place() that failed after that.
+  absl::Status SyncName(const Digest& blob);
   // NOT_FOUND: no file. DATA_LOSS: another size, or no plain file.
   absl::Status CheckSize(const BlobRef& blob) const;
   // Reads it whole, also into `sums` unless that is null. NOT_FOUND, DATA_LOSS: as CheckSize(), or the bytes

@@ -108,6 +108,22 @@ void RemoveCandidate(StoreCore& core, const Digest& blob, CollectResult& result,
   Note(first, core.Commit(changes, Durability::kLazy));
 }
 
+// Looks again at blobs whose marks could not be written.
+void MarkAgain(StoreCore& core, absl::Status& first) {
+  std::map<Digest, uint64_t> unmarked;
+  {
+    absl::MutexLock lock(&core.mu);
+    std::erase_if(core.unmarked, [&](const auto& blob)
+                                     ABSL_NO_THREAD_SAFETY_ANALYSIS { return core.IsGarbage(blob.first); });
+    unmarked = core.unmarked;
+  }
+  for (const auto& [digest, size] : unmarked) {
+    StoreCore::Pin pin(core, digest);
+    const absl::Status looked = core.Verify({digest, size});
+    if (!absl::IsDataLoss(looked)) Note(first, looked);  // a damaged one is marked now
+  }
+}
+
 // A quarantined file is of use while its blob is damaged.
 void CleanQuarantine(StoreCore& core, CollectResult& result, absl::Status& first) {
   absl::StatusOr<std::vector<BlobFiles::Entry>> entries = core.files.ListQuarantine();
@@ -144,6 +160,7 @@ absl::StatusOr<CollectResult> ModelStore::Collect(absl::Time now) {
   absl::Status first;
   RemoveExpired(*core_, now, result, first);
   SweepStaging(*core_, result, first);
+  MarkAgain(*core_, first);
   std::set<Digest> candidates;
   {
     absl::MutexLock lock(&core_->mu);

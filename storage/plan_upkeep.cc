@@ -24,9 +24,18 @@ void RemoveFile(StoreCore& core, const Digest& key, CollectResult& result, absl:
   DigestLocks::Guard guard(core.digest_locks, key);
   {
     absl::MutexLock lock(&core.mu);
-    if (core.index.records().plans.contains(key)) {  // written again meanwhile
-      core.plan_candidates.erase(key);
-      return;
+    if (auto plan = core.index.records().plans.find(key); plan != core.index.records().plans.end()) {
+      const absl::StatusOr<uint64_t> size = core.plan_files.Size(key);
+      const bool replaced =
+          absl::IsNotFound(size.status()) || (size.ok() && *size != plan->second.size_bytes());
+      if (size.ok() && !replaced) core.plan_candidates.erase(key);  // written again meanwhile
+      if (!replaced) return;
+      // A file took its name whose record did not come.
+      Transaction changes;
+      changes.plans[key] = std::nullopt;
+      const absl::Status forgotten = core.Commit(changes, Durability::kLazy);
+      if (first.ok()) first = forgotten;
+      if (!forgotten.ok()) return;
     }
   }
   absl::StatusOr<uint64_t> size = core.plan_files.Size(key);

@@ -32,7 +32,8 @@ absl::Status CheckReferenced(StoreCore& core, Transaction& changes) ABSL_EXCLUSI
     Health known = core.index.HealthOfBlob(digest);
     if (file.ok()) {
       // A repair whose record was lost; the bytes are hashed when they are first used.
-      if (known != Health::kWhole) changes.damage[digest] = std::nullopt;
+      const bool repaired = known != Health::kWhole && core.files.SyncName(digest).ok();
+      if (repaired) changes.damage[digest] = std::nullopt;
       continue;
     }
     bool cut = absl::IsDataLoss(file);

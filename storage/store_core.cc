@@ -178,18 +178,26 @@ absl::Status StoreCore::Place(const BlobRef& blob, const std::string& name) {
   }
   // A file that nobody has hashed since the start is replaced by the bytes that were hashed just now.
   if (known_good && files.CheckSize(blob).ok()) return files.Discard(blob.digest, name);
-  MODELD_RETURN_IF_ERROR(files.Place(blob.digest, name));
+  absl::Status placed = files.Place(blob.digest, name);
   absl::MutexLock lock(&mu);
+  if (!placed.ok()) {
+    // The file may have its name all the same.
+    if (index.HealthOfBlob(blob.digest) != Health::kWhole) unmarked[blob.digest] = blob.size_bytes;
+    return placed;
+  }
   mappings.erase(blob.digest);
-  return MarkGood(blob.digest);
+  return MarkGood(blob);
 }
 
-absl::Status StoreCore::MarkGood(const Digest& blob) {
-  verified.insert(blob);
-  if (index.HealthOfBlob(blob) == Health::kWhole) return absl::OkStatus();
+absl::Status StoreCore::MarkGood(const BlobRef& blob) {
+  verified.insert(blob.digest);
+  unmarked.erase(blob.digest);
+  if (index.HealthOfBlob(blob.digest) == Health::kWhole) return absl::OkStatus();
   Transaction repaired;
-  repaired.damage[blob] = std::nullopt;
-  return Commit(repaired, Durability::kLazy);
+  repaired.damage[blob.digest] = std::nullopt;
+  absl::Status committed = Commit(repaired, Durability::kLazy);
+  if (!committed.ok()) unmarked[blob.digest] = blob.size_bytes;
+  return committed;
 }
 
 absl::Status StoreCore::MarkBad(const BlobRef& blob, const absl::Status& error) {
@@ -217,8 +225,12 @@ absl::Status StoreCore::MarkBad(const BlobRef& blob, const absl::Status& error) 
     ++damages_found;
     AddDamageDecisions(blob.digest, wrong_bytes, changes);
   }
-  // When the mark cannot be written, the next look finds the same again.
-  Commit(changes, Durability::kSynced).IgnoreError();
+  // When the mark cannot be written, the next look finds the same again; at the latest the collector's.
+  if (Commit(changes, Durability::kSynced).ok()) {
+    unmarked.erase(blob.digest);
+  } else {
+    unmarked[blob.digest] = blob.size_bytes;
+  }
   if (wrong_bytes) return error;
   return absl::DataLossError(absl::StrCat(BlobName(blob.digest), ": its file is missing"));
 }
@@ -236,8 +248,15 @@ absl::Status StoreCore::Verify(const BlobRef& blob) {
   absl::Status checked = CheckWhole(blob);
   if (IsBadFile(checked)) return MarkBad(blob, checked);
   MODELD_RETURN_IF_ERROR(checked);
+  bool marked;
+  {
+    absl::MutexLock lock(&mu);
+    marked = index.HealthOfBlob(blob.digest) != Health::kWhole;
+  }
+  // A mark ends only for a file that stays.
+  if (marked) MODELD_RETURN_IF_ERROR(files.SyncName(blob.digest));
   absl::MutexLock lock(&mu);
-  return MarkGood(blob.digest);
+  return MarkGood(blob);
 }
 
 absl::StatusOr<Region> StoreCore::Map(const BlobRef& blob, bool trust) {

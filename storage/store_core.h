@@ -220,6 +220,8 @@ class StoreCore {
   std::set<Owned> not_mendable ABSL_GUARDED_BY(mu);
   // Names beneath staging/ that a call works on and no record names.
   std::set<std::string> live_temps ABSL_GUARDED_BY(mu);
+  // Blobs whose marks, or their ends, could not be written, with their sizes: the collector looks again.
+  std::map<Digest, uint64_t> unmarked ABSL_GUARDED_BY(mu);
   // Blobs that this process found damaged or missing, and that were not marked before.
   uint64_t damages_found ABSL_GUARDED_BY(mu) = 0;
   // Plans whose records went, and their files maybe not.
@@ -232,7 +234,7 @@ class StoreCore {
  private:
   void Unpin(const Digest& blob) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   // Notes that the blob's file was hashed and is right; ends a damage mark.
-  absl::Status MarkGood(const Digest& blob) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  absl::Status MarkGood(const BlobRef& blob) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   // Notes what is wrong with a blob's file and moves a wrong one away. Under the digest's lock. Returns
   // `error` as DATA_LOSS.
   absl::Status MarkBad(const BlobRef& blob, const absl::Status& error) ABSL_LOCKS_EXCLUDED(mu);
