@@ -82,9 +82,10 @@ absl::StatusOr<v1::WhyResponse> CacheAdmin::Why(const Digest& model_id) const {
   return Call(internal::kWhy, ForModel<v1::WhyRequest>(model_id));
 }
 
-absl::Status CacheAdmin::ClearPartition(const std::string& partition) const {
+absl::Status CacheAdmin::ClearPartition(const std::string& partition,
+                                        const v1::ClearPartitionRequest& request) const {
   MODELD_ASSIGN_OR_RETURN(const internal::Caller caller, client_.connector_->Get(partition));
-  return caller.Call(internal::kClearPartition, {}, caller.Scope(call_)).status();
+  return caller.Call(internal::kClearPartition, request, caller.Scope(call_)).status();
 }
 
 absl::Status CacheAdmin::MoveCache(

@@ -11,6 +11,7 @@
 #include "base/digest.h"
 #include "client/cpp/client.h"
 #include "modeld/v1/cache_admin.pb.h"
+#include "modeld/v1/model_cache.pb.h"
 
 namespace modeld::client {
 
@@ -40,8 +41,9 @@ class CacheAdmin {
   absl::Status Unshare(const Digest& model_id, const std::string& with) const;
   absl::StatusOr<v1::ListSharesResponse> ListShares() const;
   absl::StatusOr<v1::WhyResponse> Why(const Digest& model_id) const;
-  // ModelCacheService.ClearPartition, as that partition.
-  absl::Status ClearPartition(const std::string& partition) const;
+  // ModelCacheService.ClearPartition, as that partition; `request` may name a site or origin, and a time.
+  absl::Status ClearPartition(const std::string& partition,
+                              const v1::ClearPartitionRequest& request = {}) const;
 
   // `take` is called from this thread for each message; its error stops the call and is returned.
   absl::Status MoveCache(const std::string& directory,
