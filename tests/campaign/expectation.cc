@@ -1,118 +1,57 @@
 #include "tests/campaign/expectation.h"
 
-#include <algorithm>
-
 namespace modeld::campaign {
-namespace {
 
-bool Holds(const Expectation::Holdings& holdings, size_t model) {
-  return std::any_of(holdings.begin(), holdings.end(),
-                     [&](const auto& entry) { return entry.second == model; });
-}
-
-// A key names one model.
-void Point(Expectation::Holdings& holdings, const std::string& key, size_t model) {
-  std::erase_if(holdings, [&](const auto& entry) { return entry.first == key && !key.empty(); });
-  holdings.insert({key, model});
-}
-
-bool Names(const TestModel& model, const Digest& blob) {
-  return model.id() == blob ||
-         std::any_of(model.constants.begin(), model.constants.end(),
-                     [&](const std::string& constant) { return storage::RefOf(constant).digest == blob; });
-}
-
-}  // namespace
-
-const std::vector<TestModel>& Models() {
-  using storage::Bytes;
-  static const std::vector<TestModel> models = {
-      {"graph 0", {Bytes(300, 1), Bytes(400, 2)}},
-      {"graph 1", {Bytes(400, 2), Bytes(500, 3), Bytes(60, 4)}},
-      {"graph 2", {Bytes(60, 4)}},
-      {"graph 3", {}},
-      {"graph 4", {Bytes(9000, 5), Bytes(300, 1)}},
-      {"graph 5", {Bytes(1, 6), Bytes(2, 7), Bytes(3, 8), Bytes(4, 9)}},
+bool Holdings::Resembles(const Holdings& other) const {
+  const auto same_model = [](const auto& a, const auto& b) { return a.first == b.first; };
+  const auto same_key = [](const auto& a, const auto& b) {
+    return a.first == b.first && a.second.model == b.second.model;
   };
-  return models;
+  return std::equal(models.begin(), models.end(), other.models.begin(), other.models.end(), same_model) &&
+         std::equal(keys.begin(), keys.end(), other.keys.begin(), other.keys.end(), same_key);
 }
 
-template <typename Change>
-void Expectation::Apply(const Partition& partition, bool succeeded, Change change) {
-  std::set<Holdings>& states = states_[partition];
-  if (states.empty()) states.insert(Holdings());
-  std::set<Holdings> after;
-  for (Holdings holdings : states) {
-    change(holdings);
-    after.insert(std::move(holdings));
-  }
-  if (succeeded) {
-    states = std::move(after);
+void Holdings::Store(size_t model, const std::string& key, int64_t now) {
+  Model& held = models.try_emplace(model, Model{false, now}).first->second;
+  if (key.empty()) {
+    held.by_id = true;
   } else {
-    states.merge(after);
+    SaveKey(key, model, now);
   }
 }
 
-void Expectation::Store(const Partition& partition, size_t model, const std::string& key, bool succeeded) {
-  Apply(partition, succeeded, [&](Holdings& holdings) { Point(holdings, key, model); });
+void Holdings::SaveKey(const std::string& key, size_t model, int64_t now) {
+  if (!Has(model)) return;
+  auto old = keys.find(key);
+  if (old != keys.end() && old->second.model == model) return;
+  DeleteKey(key);
+  keys[key] = {model, now};
 }
 
-void Expectation::SaveKey(const Partition& partition, const std::string& key, size_t model, bool succeeded) {
-  Apply(partition, succeeded, [&](Holdings& holdings) {
-    if (Holds(holdings, model)) Point(holdings, key, model);
-  });
+void Holdings::DeleteKey(const std::string& key) {
+  auto found = keys.find(key);
+  if (found == keys.end()) return;
+  const size_t model = found->second.model;
+  keys.erase(found);
+  const bool named =
+      std::any_of(keys.begin(), keys.end(), [&](const auto& entry) { return entry.second.model == model; });
+  auto held = models.find(model);
+  if (!named && held != models.end() && !held->second.by_id) models.erase(held);
 }
 
-void Expectation::DeleteKey(const Partition& partition, const std::string& key, bool succeeded) {
-  Apply(partition, succeeded, [&](Holdings& holdings) {
-    std::erase_if(holdings, [&](const auto& entry) { return entry.first == key; });
-  });
+void Holdings::DeleteModel(size_t model) {
+  models.erase(model);
+  std::erase_if(keys, [&](const auto& entry) { return entry.second.model == model; });
 }
 
-void Expectation::DeleteModel(const Partition& partition, size_t model, bool succeeded) {
-  Apply(partition, succeeded, [&](Holdings& holdings) {
-    std::erase_if(holdings, [&](const auto& entry) { return entry.second == model; });
-  });
-}
-
-void Expectation::Clear(const Partition& partition, bool succeeded) {
-  Apply(partition, succeeded, [](Holdings& holdings) { holdings.clear(); });
-}
-
-void Expectation::Settle(const Partition& partition, const Holdings& holdings) {
-  states_[partition] = {holdings};
-}
-
-const std::set<Expectation::Holdings>& Expectation::states(const Partition& partition) const {
-  static const std::set<Holdings> empty = {Holdings()};
-  const auto found = states_.find(partition);
-  return found == states_.end() ? empty : found->second;
-}
-
-bool Expectation::MayHave(const Partition& partition, size_t model) const {
-  const auto& all = states(partition);
-  return std::any_of(all.begin(), all.end(),
-                     [&](const Holdings& holdings) { return Holds(holdings, model); });
-}
-
-bool Expectation::MustHave(const Partition& partition, size_t model) const {
-  const auto& all = states(partition);
-  return std::all_of(all.begin(), all.end(),
-                     [&](const Holdings& holdings) { return Holds(holdings, model); });
-}
-
-bool Expectation::MayBeDamaged(size_t model) const {
-  return std::any_of(damaged_.begin(), damaged_.end(),
-                     [&](const Digest& blob) { return Names(Models()[model], blob); });
-}
-
-bool Expectation::MayName(const Partition& partition, const std::string& key, const Digest& model) const {
-  for (const Holdings& holdings : states(partition)) {
-    for (const auto& [name, index] : holdings) {
-      if (name == key && Models()[index].id() == model) return true;
-    }
+void Holdings::Clear(int64_t from, int64_t to) {
+  const auto within = [&](int64_t at) { return from <= at && at < to; };
+  for (const auto& [model, held] : std::map<size_t, Model>(models)) {
+    if (within(held.created)) DeleteModel(model);
   }
-  return false;
+  for (const auto& [key, saved] : std::map<std::string, Key>(keys)) {
+    if (within(saved.created)) DeleteKey(key);
+  }
 }
 
 }  // namespace modeld::campaign
