@@ -103,6 +103,7 @@ void CheckReferences(StoreCore& core, Problems& problems) ABSL_EXCLUSIVE_LOCKS_R
 absl::Status CheckBlobFiles(StoreCore& core, Problems& problems) ABSL_EXCLUSIVE_LOCKS_REQUIRED(core.mu) {
   MODELD_ASSIGN_OR_RETURN(std::vector<BlobFiles::Entry> blobs, core.files.ListBlobs());
   for (const BlobFiles::Entry& entry : blobs) {
+    if (BlobFiles::IsSpent(entry.path)) continue;
     if (!entry.digest) {
       problems.push_back("the cache folder: a file among the blobs is none");
     } else if (core.IsGarbage(*entry.digest) && !core.candidates.contains(*entry.digest)) {

@@ -13,11 +13,15 @@ namespace {
 constexpr absl::string_view kBlobs = "blobs";
 constexpr absl::string_view kStaging = "staging";
 constexpr absl::string_view kQuarantine = "quarantine";
+// Ends the names of discarded uploads.
+constexpr absl::string_view kSpent = ".spent";
 constexpr absl::string_view kTag = "CACHEDIR.TAG";
 constexpr absl::string_view kTagContent =
     "Signature: 8a477f597d28d172789f06886806bc55\n"
     "# This folder is modeld's model cache. Backup programs may skip it.\n";
 constexpr size_t kReadSize = size_t{1} << 20;
+// One for each first byte of a digest.
+constexpr int kShards = 256;
 
 std::string ShardPath(const Digest& blob) {
   return absl::StrCat(kBlobs, "/", blob.ToHex().substr(0, 2));
@@ -71,11 +75,21 @@ absl::Status BlobFiles::EnsureLayout() {
   MODELD_ASSIGN_OR_RETURN(std::unique_ptr<File> tag, cache_->Open(kTag, FileSystem::Access::kCreate));
   MODELD_ASSIGN_OR_RETURN(uint64_t size, tag->Size());
   if (size != kTagContent.size()) MODELD_RETURN_IF_ERROR(tag->WriteAt(0, kTagContent));
-  {
-    absl::MutexLock lock(&mu_);
-    durable_shards_.clear();
-  }
+  MODELD_RETURN_IF_ERROR(MakeShards());
   return cache_->SyncDir("");
+}
+
+absl::Status BlobFiles::MakeShards() {
+  MODELD_ASSIGN_OR_RETURN(const std::vector<std::string> there, cache_->List(kBlobs));
+  bool made = false;
+  for (int shard = 0; shard < kShards; ++shard) {
+    const std::string name = absl::StrCat(absl::Hex(shard, absl::kZeroPad2));
+    if (std::binary_search(there.begin(), there.end(), name)) continue;
+    MODELD_RETURN_IF_ERROR(cache_->MakeDir(absl::StrCat(kBlobs, "/", name)));
+    made = true;
+  }
+  // Also what an earlier start made and could not sync.
+  return made || there.size() < kShards ? cache_->SyncDir(kBlobs) : absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<File>> BlobFiles::OpenStaging(const std::string& name) {
@@ -92,25 +106,13 @@ absl::Status BlobFiles::SyncStaging() {
   return cache_->SyncDir(kStaging);
 }
 
-absl::Status BlobFiles::MakeShard(const Digest& blob) {
-  std::string shard = ShardPath(blob);
-  absl::MutexLock lock(&mu_);
-  if (durable_shards_.contains(shard)) return absl::OkStatus();
-  MODELD_RETURN_IF_ERROR(cache_->MakeDir(shard));
-  MODELD_RETURN_IF_ERROR(cache_->SyncDir(kBlobs));
-  durable_shards_.insert(shard);
-  return absl::OkStatus();
-}
-
-absl::Status BlobFiles::Place(const Digest& blob, const std::string& name) {
-  std::string from = StagingPath(name);
-  MODELD_RETURN_IF_ERROR(Annotate(MakeShard(blob), BlobName(blob)));
-  absl::Status moved = cache_->Rename(from, BlobPath(blob));
+absl::Status BlobFiles::MoveIn(const Digest& blob, const std::string& name, const std::string& to) {
+  const std::string from = StagingPath(name);
+  absl::Status moved = cache_->Rename(from, to);
   if (absl::IsNotFound(moved)) {
     // Somebody wiped a part of the cache folder under us.
     MODELD_RETURN_IF_ERROR(EnsureLayout());
-    MODELD_RETURN_IF_ERROR(MakeShard(blob));
-    moved = cache_->Rename(from, BlobPath(blob));
+    moved = cache_->Rename(from, to);
   }
   if (absl::IsNotFound(moved)) {
     return absl::UnavailableError(
@@ -120,12 +122,47 @@ absl::Status BlobFiles::Place(const Digest& blob, const std::string& name) {
   return Annotate(moved, BlobName(blob));
 }
 
+absl::Status BlobFiles::Place(const Digest& blob, const std::string& name) {
+  // Kept open, so that freeing the blocks of a file that is replaced does not take the caller's time.
+  absl::StatusOr<std::unique_ptr<File>> replaced = cache_->Open(BlobPath(blob), FileSystem::Access::kRead);
+  const absl::Status placed = MoveIn(blob, name, BlobPath(blob));
+  if (replaced.ok()) {
+    absl::MutexLock lock(&mu_);
+    replaced_.push_back(*std::move(replaced));
+  }
+  return placed;
+}
+
 absl::Status BlobFiles::Discard(const Digest& blob, const std::string& name) {
-  std::string from = StagingPath(name);
-  MODELD_RETURN_IF_ERROR(Annotate(MakeShard(blob), BlobName(blob)));
-  absl::Status removed = cache_->Remove(from);
-  if (removed.ok()) removed = cache_->SyncDir(ShardPath(blob));
-  return Annotate(removed, BlobName(blob));
+  const std::string to = absl::StrCat(ShardPath(blob), "/", name, kSpent);
+  {
+    absl::MutexLock lock(&mu_);
+    spent_.insert(to);
+  }
+  return MoveIn(blob, name, to);
+}
+
+absl::Status BlobFiles::RemoveSpent() {
+  std::set<std::string> spent;
+  std::vector<std::unique_ptr<File>> replaced;
+  {
+    absl::MutexLock lock(&mu_);
+    spent = spent_;
+    replaced.swap(replaced_);
+  }
+  absl::Status first;
+  for (const std::string& path : spent) {
+    const absl::Status removed = RemoveIfThere(path);
+    if (first.ok()) first = removed;
+    if (!removed.ok()) continue;
+    absl::MutexLock lock(&mu_);
+    spent_.erase(path);
+  }
+  return first;
+}
+
+bool BlobFiles::IsSpent(absl::string_view path) {
+  return absl::EndsWith(path, kSpent);
 }
 
 absl::Status BlobFiles::SyncName(const Digest& blob) {
@@ -192,7 +229,7 @@ bool BlobFiles::RestoreQuarantined(const BlobRef& blob) {
   const absl::StatusOr<uint64_t> size = (*file)->Size();
   Sha256 hasher;
   const bool read = size.ok() && *size == blob.size_bytes && HashPrefix(**file, blob.size_bytes, hasher).ok();
-  if (!read || hasher.Finish() != blob.digest || !MakeShard(blob.digest).ok()) return false;
+  if (!read || hasher.Finish() != blob.digest) return false;
   return cache_->Rename(QuarantinePath(blob.digest), BlobPath(blob.digest)).ok() &&
          cache_->SyncDir(ShardPath(blob.digest)).ok();
 }

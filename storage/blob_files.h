@@ -57,10 +57,16 @@ class BlobFiles {
   // Makes the synced file `name` beneath staging/ the blob's file, durably; replaces what is there.
   // UNAVAILABLE: that file has gone.
   absl::Status Place(const Digest& blob, const std::string& name);
-  // Does the same work as Place() but keeps the blob's file and removes the other.
+  // Does the same work as Place() but keeps the blob's file: the other becomes a spent one beside it. Who
+  // uploads cannot tell from the time it takes whether the blob was there.
   absl::Status Discard(const Digest& blob, const std::string& name);
   // Makes the name of the blob's file durable: it may have got it from a Place() that failed after that.
   absl::Status SyncName(const Digest& blob);
+  // Removes the spent files, and lets go of those that were replaced: with large ones that takes its time.
+  // The first error; what could not be removed is tried again at the next call.
+  absl::Status RemoveSpent();
+  // Whether Discard() made this file.
+  static bool IsSpent(absl::string_view path);
   // NOT_FOUND: no file. DATA_LOSS: another size, or no plain file.
   absl::Status CheckSize(const BlobRef& blob) const;
   // Reads it whole, also into `sums` unless that is null. NOT_FOUND, DATA_LOSS: as CheckSize(), or the bytes
@@ -91,13 +97,18 @@ class BlobFiles {
   absl::Status RemoveEntry(const Entry& entry);
 
  private:
-  absl::Status MakeShard(const Digest& blob);
+  // Makes the folders of blobs, all at once: the first blob in a folder would take longer than the next, and
+  // so tell that there was none.
+  absl::Status MakeShards();
+  // Renames a staging file to `to`, in the blob's folder, durably. UNAVAILABLE: that file has gone.
+  absl::Status MoveIn(const Digest& blob, const std::string& name, const std::string& to);
   absl::Status RemoveIfThere(const std::string& path);
 
   const std::shared_ptr<FileSystem> cache_;
   absl::Mutex mu_;
-  // Folders blobs/xx whose own names are known to be durable.
-  std::set<std::string> durable_shards_ ABSL_GUARDED_BY(mu_);
+  // Paths of discarded uploads, and handles of replaced files, until the next RemoveSpent().
+  std::set<std::string> spent_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::unique_ptr<File>> replaced_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace modeld::storage

@@ -168,6 +168,7 @@ absl::StatusOr<CollectResult> ModelStore::Collect(absl::Time now) {
   }
   for (const Digest& blob : candidates) RemoveCandidate(*core_, blob, result, first);
   CleanQuarantine(*core_, result, first);
+  Note(first, core_->files.RemoveSpent());
   Note(first, CollectPlans(*core_, now, result));
   TidyRecords(*core_, first);
   MODELD_RETURN_IF_ERROR(first);

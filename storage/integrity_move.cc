@@ -51,6 +51,7 @@ bool TakeOver(StoreCore& core, FileSystem& old) ABSL_EXCLUSIVE_LOCKS_REQUIRED(co
   const absl::StatusOr<std::vector<MovedFile>> files = FilesIn(old, kCacheParts);
   if (!files.ok()) return false;
   for (const MovedFile& file : *files) {
+    if (BlobFiles::IsSpent(file.path)) continue;
     // An upload that went on in the new folder is ahead of the old one.
     const bool staged = absl::StartsWith(file.path, "staging/");
     if (staged ? cache.Stat(file.path).ok() : IsThere(cache, file)) continue;
@@ -70,8 +71,9 @@ absl::Status Integrity::Move(const std::string& directory,
   MODELD_ASSIGN_OR_RETURN(MoveTarget taken, MoveTarget::Take(*target, core_.options));
   FileSystem& source = core_.files.cache();
   // Uploads and quarantined files change or are few: they are brought over at the next start.
-  MODELD_ASSIGN_OR_RETURN(const std::vector<MovedFile> files,
+  MODELD_ASSIGN_OR_RETURN(std::vector<MovedFile> files,
                           FilesIn(source, std::vector<std::string>{"blobs", "plans"}));
+  std::erase_if(files, [](const MovedFile& file) { return BlobFiles::IsSpent(file.path); });
   MoveProgress progress;
   uint64_t needed = 0;
   for (const MovedFile& file : files) {

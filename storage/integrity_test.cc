@@ -185,6 +185,7 @@ TEST_CASE("a disk that failed for a while is forgiven by a repair") {
 
 TEST_CASE("strays go with a repair, and only with one") {
   Filled store;
+  store.Collect();
   const std::string stray = Bytes(50, 9);
   for (const std::string& path : {std::string("blobs/00/nonsense"), BlobPathOf(stray),
                                   std::string("staging/nonsense"), std::string("plans/00/nonsense")}) {

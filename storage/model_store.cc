@@ -276,7 +276,7 @@ absl::StatusOr<Region> ModelStore::MapSeen(const Partition& partition, const Dig
     blob.size_bytes = *size;
     core_->Hold(lease, id, blob);
   }
-  return core_->Map(blob, trust);
+  return core_->Map(id, blob, trust);
 }
 
 bool ModelStore::Holds(const Partition& partition, const Digest& model_id) const {

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <map>
+#include <random>
 
 #include "storage/integrity.h"
 #include "storage/test_store.h"
@@ -128,9 +129,16 @@ TEST_CASE("a cache is copied while it is used, and the next start in the new fol
   store.CheckAll();
 }
 
+// The next step to fail at. Hundreds of them make or remove one folder of blobs like the other; some of each
+// stretch are enough, others in each run.
+uint64_t NextCut(uint64_t step) {
+  static std::mt19937 random{std::random_device{}()};
+  return step + 1 + random() % 6;
+}
+
 TEST_CASE("a move that is cut off at any step loses nothing and can be repeated") {
   bool finished = false;
-  for (uint64_t step = 0; !finished && step < 200; ++step) {
+  for (uint64_t step = 0; !finished && step < 1000; step = NextCut(step)) {
     CAPTURE(step);
     Movable store;
     store.Go();
@@ -151,7 +159,7 @@ TEST_CASE("a move that is cut off at any step loses nothing and can be repeated"
 TEST_CASE("the first start in the new folder may be cut off at any step, before the copy or after") {
   for (const bool copied : {false, true}) {
     bool finished = false;
-    for (uint64_t step = 0; !finished && step < 300; ++step) {
+    for (uint64_t step = 0; !finished && step < 1000; step = NextCut(step)) {
       CAPTURE(copied, step);
       Movable store;
       // A move that was stopped at its first report has copied nothing.
@@ -181,7 +189,7 @@ TEST_CASE("the first start in the new folder may be cut off at any step, before 
 TEST_CASE("a disk that fails once while the new folder is completed costs another start, and no file") {
   for (const int error : {EIO, ENOSPC}) {
     bool done = false;
-    for (uint64_t step = 0; !done && step < 300; ++step) {
+    for (uint64_t step = 0; !done && step < 1000; step = NextCut(step)) {
       CAPTURE(error, step);
       Movable store;
       REQUIRE(store->integrity().Move("/new", Quiet).ok());

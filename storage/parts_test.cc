@@ -82,6 +82,13 @@ TEST_CASE("discarding leaves the blob and removes the upload") {
   REQUIRE(folder.files.Discard(folder.blob.digest, "put-2").ok());
   CHECK(folder.files.ListStaging()->empty());
   CHECK(folder.files.CheckDigest(folder.blob).ok());
+  // It goes when the caller no longer waits.
+  REQUIRE(folder.files.ListBlobs()->size() == 2);
+  const std::vector<BlobFiles::Entry> entries = *folder.files.ListBlobs();
+  for (const BlobFiles::Entry& entry : entries) CHECK(folder.files.IsSpent(entry.path) == !entry.digest);
+  REQUIRE(folder.files.RemoveSpent().ok());
+  CHECK(folder.files.ListBlobs()->size() == 1);
+  CHECK(folder.files.CheckDigest(folder.blob).ok());
 }
 
 TEST_CASE("placing goes on when the folders of blobs were wiped") {

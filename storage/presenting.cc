@@ -72,6 +72,7 @@ Mendable FindMendable(const StoreCore& core, const PartitionId& partition, const
 void FinishUpload(StoreCore& core, const Partition& partition, const Owned& id, uint64_t size_bytes,
                   std::span<const Digest> sums, Lease& lease) {
   core.Hold(lease, id.first, {id.second, size_bytes});
+  core.verified[id.second].insert(id.first);
   Transaction changes;
   core.NoteChunks({id.second, size_bytes}, sums, changes);
   auto old = core.index.records().uploads.find(id);
@@ -139,7 +140,7 @@ absl::StatusOr<std::unique_ptr<Upload>> ModelStore::OpenUpload(const Partition& 
       return absl::AbortedError(absl::StrCat(BlobName(ref.digest), ": another upload of it is open"));
     }
     MODELD_RETURN_IF_ERROR(core_->CheckStagingLimit(state->id.first, ref));
-    MODELD_RETURN_IF_ERROR(core_->BeginWriting(state->id.first, ref, state.get()));
+    MODELD_RETURN_IF_ERROR(core_->BeginWriting(state->id.first, ref, state.get(), /*anew=*/false));
     core_->open_uploads.insert(state->id);
     state->claimed = true;
     auto found = core_->index.records().uploads.find(state->id);
@@ -172,7 +173,7 @@ absl::Status ModelStore::PutBlob(const Partition& partition, const BlobRef& ref,
   {
     absl::MutexLock lock(&core_->mu);
     MODELD_RETURN_IF_ERROR(core_->CheckStagingLimit(id.first, ref));
-    MODELD_RETURN_IF_ERROR(core_->BeginWriting(id.first, ref, &temp));
+    MODELD_RETURN_IF_ERROR(core_->BeginWriting(id.first, ref, &temp, /*anew=*/true));
     temp = BlobFiles::TempName(core_->next_temp++);
     core_->live_temps.insert(temp);
   }
@@ -187,6 +188,7 @@ absl::Status ModelStore::PutBlob(const Partition& partition, const BlobRef& ref,
   if (core_->open_uploads.contains(id)) {
     // The open upload owns the record.
     core_->Hold(lease, id.first, ref);
+    core_->verified[ref.digest].insert(id.first);
   } else {
     // The file of an earlier upload in pieces, if any, is for the collector.
     FinishUpload(*core_, partition, id, ref.size_bytes, sums, lease);

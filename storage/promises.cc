@@ -32,10 +32,10 @@ void Promises::Add(const void* holder, const Owned& blob, uint64_t size_bytes, u
   by_holder_[holder].insert(blob);
 }
 
-bool Promises::BeginWriting(const void* holder, const Owned& blob) {
-  const void*& writer = blobs_.at(blob).writer;
-  if (writer != nullptr) return false;
-  writer = holder;
+bool Promises::BeginWriting(const void* holder, const Owned& blob, bool anew) {
+  Promise& promise = blobs_.at(blob);
+  if (promise.writer != nullptr || (anew && promise.written_bytes > 0)) return false;
+  promise.writer = holder;
   return true;
 }
 

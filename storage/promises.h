@@ -27,9 +27,9 @@ class Promises {
   // there gets one more holder, and the larger size.
   void Add(const void* holder, const Owned& blob, uint64_t size_bytes, uint64_t written_bytes,
            const Counted& counted);
-  // The holder writes the promised blob from now on; false: another one does, and this one needs room of its
-  // own.
-  bool BeginWriting(const void* holder, const Owned& blob);
+  // The holder writes the promised blob from now on, `anew`: in a file without the bytes that are written
+  // already. False: another one writes it, or has those bytes, and this one needs room of its own.
+  bool BeginWriting(const void* holder, const Owned& blob, bool anew);
   // Room of a holder's own, for a file that no partition pays for, or that is written beside the promised
   // one. A holder that has such room writes one file.
   void AddFile(const void* holder, uint64_t bytes);

@@ -67,12 +67,23 @@ TEST_CASE("a promise counts what records do not, for its partition and for all a
   CHECK(promises.UncountedOf(kApp) == 0);
 }
 
+TEST_CASE("who begins anew has no room in what was promised for the rest") {
+  Promises promises;
+  const Holders by;
+  promises.Add(&by.one, kBlob, 100, 0, {});
+  REQUIRE(promises.BeginWriting(&by.one, kBlob, /*anew=*/true));
+  promises.Release(&by.one);
+  promises.Add(&by.two, kBlob, 100, 60, {});
+  CHECK_FALSE(promises.BeginWriting(&by.two, kBlob, /*anew=*/true));
+  CHECK(promises.BeginWriting(&by.two, kBlob, /*anew=*/false));
+}
+
 TEST_CASE("who writes beside the writer has room of its own, and takes the promised room over") {
   Promises promises;
   const Holders by;
   for (const int* holder : {&by.one, &by.two, &by.three}) promises.Add(holder, kBlob, 100, 0, {});
-  REQUIRE(promises.BeginWriting(&by.one, kBlob));
-  CHECK_FALSE(promises.BeginWriting(&by.two, kBlob));
+  REQUIRE(promises.BeginWriting(&by.one, kBlob, false));
+  CHECK_FALSE(promises.BeginWriting(&by.two, kBlob, false));
   promises.AddFile(&by.two, 100);
   promises.SetWritten(kBlob, 60);
   CHECK(promises.uncounted() == 200);
@@ -81,14 +92,14 @@ TEST_CASE("who writes beside the writer has room of its own, and takes the promi
     promises.Release(&by.one);
     CHECK(promises.uncounted() == 100);
     CHECK(promises.unwritten() == 100);
-    CHECK_FALSE(promises.BeginWriting(&by.three, kBlob));
+    CHECK_FALSE(promises.BeginWriting(&by.three, kBlob, false));
   }
   SECTION("the other one ends first") {
     promises.Release(&by.two);
     CHECK(promises.uncounted() == 100);
     CHECK(promises.unwritten() == 40);
     promises.Release(&by.one);
-    CHECK(promises.BeginWriting(&by.three, kBlob));
+    CHECK(promises.BeginWriting(&by.three, kBlob, false));
   }
   SECTION("the blob is there: only who still writes keeps the promise") {
     promises.Release(&by.one);

@@ -158,6 +158,30 @@ TEST_CASE("bytes that were written in vain are promised still, so that the disk 
   CHECK(*store.cache->FreeBytes() >= 1000);
 }
 
+TEST_CASE("a blob sent whole has room beside the half of it that came in pieces") {
+  TestStore store;
+  store.cache->SetDiskBytes(10'000);
+  const uint64_t empty = store->space().Totals().free_bytes;
+  const uint64_t size = (empty - 1000) * 2 / 3;
+  const std::string bytes = Bytes(size, 4);
+  auto lease = store->NewLease();
+  REQUIRE(Reserve(store, kApp, RefOf(bytes), *lease).ok());
+  {
+    auto upload = store->OpenUpload(kApp, RefOf(bytes), *lease);
+    REQUIRE((*upload)->Append(0, absl::string_view(bytes).substr(0, size - 100)).ok());
+  }
+  CHECK(ShortageOf(store->PutBlob(kApp, RefOf(bytes), Region::Copy(absl::string_view(bytes)), *lease)));
+  CHECK(*store.cache->FreeBytes() >= 1000);
+  // The rest in pieces still fits.
+  auto upload = store->OpenUpload(kApp, RefOf(bytes), *lease);
+  REQUIRE((*upload)
+              ->Append((*upload)->committed_bytes(),
+                       absl::string_view(bytes).substr((*upload)->committed_bytes()))
+              .ok());
+  CHECK((*upload)->Commit().ok());
+  CHECK(*store.cache->FreeBytes() >= 1000);
+}
+
 TEST_CASE("what a promise keeps is no room that eviction could make") {
   Damaged store;
   auto lease = store->NewLease();

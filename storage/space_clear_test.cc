@@ -126,6 +126,7 @@ TEST_CASE("usage adds up to the files, by kind and by partition") {
   REQUIRE(StoreWhole(*store, kApp, kA).ok());
   REQUIRE(StoreWhole(*store, kOther, kA).ok());
   REQUIRE(StoreWhole(*store, kOther, kB).ok());
+  store.Collect();
   Present(store, kApp, Bytes(777, 7));
   Begin(store, kApp, Bytes(600, 8));
   store.cache->FlipBit(BlobPathOf(kB.constants[1]), 0);

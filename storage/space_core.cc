@@ -179,9 +179,10 @@ absl::Status StoreCore::Promise(const PartitionId& partition, std::span<const Bl
   return absl::OkStatus();
 }
 
-absl::Status StoreCore::BeginWriting(const PartitionId& partition, const BlobRef& ref, const void* holder) {
+absl::Status StoreCore::BeginWriting(const PartitionId& partition, const BlobRef& ref, const void* holder,
+                                     bool anew) {
   MODELD_RETURN_IF_ERROR(Promise(partition, {&ref, 1}, holder));
-  if (promises.BeginWriting(holder, {partition, ref.digest})) return absl::OkStatus();
+  if (promises.BeginWriting(holder, {partition, ref.digest}, anew)) return absl::OkStatus();
   absl::Status room = CheckDisk(BlobName(ref.digest), ref.size_bytes, ref.size_bytes);
   if (!room.ok()) {
     promises.Release(holder, {partition, ref.digest});

@@ -154,7 +154,7 @@ absl::StatusOr<StoredModel> StoreCore::OpenModel(const Owned& hold, const Partit
     for (const BlobRef& blob : blobs) Hold(lease, reader, blob);
   }
   for (const BlobRef& blob : blobs) MODELD_RETURN_IF_ERROR(Annotate(CheckPresent(blob), name));
-  absl::StatusOr<Region> manifest = Map(blobs[0]);
+  absl::StatusOr<Region> manifest = Map(reader, blobs[0]);
   if (!manifest.ok()) return Annotate(manifest.status(), name);
   return StoredModel{*std::move(manifest), {blobs.begin() + 1, blobs.end()}};
 }
@@ -190,7 +190,7 @@ absl::Status StoreCore::Place(const BlobRef& blob, const std::string& name) {
 }
 
 absl::Status StoreCore::MarkGood(const BlobRef& blob) {
-  verified.insert(blob.digest);
+  verified.try_emplace(blob.digest);
   unmarked.erase(blob.digest);
   if (index.HealthOfBlob(blob.digest) == Health::kWhole) return absl::OkStatus();
   Transaction repaired;
@@ -259,7 +259,7 @@ absl::Status StoreCore::Verify(const BlobRef& blob) {
   return MarkGood(blob);
 }
 
-absl::StatusOr<Region> StoreCore::Map(const BlobRef& blob, bool trust) {
+absl::StatusOr<Region> StoreCore::Map(const PartitionId& reader, const BlobRef& blob, bool trust) {
   DigestLocks::Guard guard(digest_locks, blob.digest);
   std::optional<Region> shared;
   bool known_good;
@@ -271,7 +271,8 @@ absl::StatusOr<Region> StoreCore::Map(const BlobRef& blob, bool trust) {
         shared = Region(mapping->second.bytes, std::move(owner));
       }
     }
-    known_good = verified.contains(blob.digest);
+    const auto hashed = verified.find(blob.digest);
+    known_good = hashed != verified.end() && hashed->second.contains(reader);
   }
   if (shared && (known_good || trust)) return *shared;
   absl::Status checked = known_good || trust ? files.CheckSize(blob) : CheckWhole(blob);
@@ -279,7 +280,7 @@ absl::StatusOr<Region> StoreCore::Map(const BlobRef& blob, bool trust) {
   if (IsBadFile(region.status())) return MarkBad(blob, region.status());
   MODELD_RETURN_IF_ERROR(region.status());
   absl::MutexLock lock(&mu);
-  if (!trust) verified.insert(blob.digest);
+  if (!trust) verified[blob.digest].insert(reader);
   mappings[blob.digest] = {region->owner(), region->bytes()};
   return region;
 }

@@ -99,17 +99,18 @@ class StoreCore {
     const Digest blob_;
   };
 
-  // Makes the synced staging file `name`, whose digest is verified, the blob's file; or removes it when the
-  // blob's file is known to be good. Ends a damage mark. Requires: a Pin on the blob.
+  // Makes the synced staging file `name`, whose digest is verified, the blob's file; or discards it when
+  // the blob's file is known to be good. Ends a damage mark. Requires: a Pin on the blob.
   absl::Status Place(const BlobRef& blob, const std::string& name) ABSL_LOCKS_EXCLUDED(mu);
   // Checks that the blob's file is there with its size. Marks the blob when not: DATA_LOSS.
   absl::Status CheckPresent(const BlobRef& blob) ABSL_LOCKS_EXCLUDED(mu);
   // Reads and hashes the blob's file. Marks it and moves it to quarantine when it is wrong or cannot be read:
   // DATA_LOSS.
   absl::Status Verify(const BlobRef& blob) ABSL_LOCKS_EXCLUDED(mu);
-  // The shared mapping of a blob; verifies it the first time in this process, unless it is to be trusted by
-  // its size. DATA_LOSS as Verify(). Requires: a pin of any kind.
-  absl::StatusOr<Region> Map(const BlobRef& blob, bool trust = false) ABSL_LOCKS_EXCLUDED(mu);
+  // The shared mapping of a blob; verifies it the first time that this partition maps it in this process,
+  // unless it is to be trusted by its size. DATA_LOSS as Verify(). Requires: a pin of any kind.
+  absl::StatusOr<Region> Map(const PartitionId& reader, const BlobRef& blob, bool trust = false)
+      ABSL_LOCKS_EXCLUDED(mu);
   // Adds the digests of a blob's chunks to `changes` unless they are known, or it has but one.
   void NoteChunks(const BlobRef& blob, std::span<const Digest> sums, Transaction& changes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
@@ -127,9 +128,10 @@ class StoreCore {
   // with a Shortage; its message begins with `name`.
   absl::Status CheckDisk(absl::string_view name, uint64_t counted, uint64_t unwritten)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
-  // Promise() for one blob that the holder writes now; room of its own where another writes the same blob.
-  // Ends with promises.Release() or Fulfil().
-  absl::Status BeginWriting(const PartitionId& partition, const BlobRef& ref, const void* holder)
+  // Promise() for one blob that the holder writes now, `anew` in another file than an upload that was begun;
+  // room of its own where another writes the same blob, or wrote a part of it. Ends with promises.Release()
+  // or Fulfil().
+  absl::Status BeginWriting(const PartitionId& partition, const BlobRef& ref, const void* holder, bool anew)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   // What the limit counts: files that are there or on their way. Blobs that models name, or that leases
   // alone keep, once each; uploads as declared; plans; and promises, but for what an unfinished upload counts
@@ -202,8 +204,9 @@ class StoreCore {
   // What the leases hold, with sizes.
   std::map<const Lease*, std::map<Owned, uint64_t>> leases ABSL_GUARDED_BY(mu);
   absl::flat_hash_map<Digest, uint64_t> pins ABSL_GUARDED_BY(mu);
-  // Blobs whose files were hashed, or written, by this process.
-  absl::flat_hash_set<Digest> verified ABSL_GUARDED_BY(mu);
+  // Blobs whose files were hashed, or written, by this process, each with the partitions for which that was
+  // done. A partition never gains from another's hashing: the time would tell that the other uses the blob.
+  absl::flat_hash_map<Digest, absl::flat_hash_set<PartitionId>> verified ABSL_GUARDED_BY(mu);
   struct Mapping {
     std::weak_ptr<const void> owner;
     std::span<const std::byte> bytes;

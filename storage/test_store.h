@@ -131,10 +131,11 @@ class TestStore {
     return *result;
   }
   // Paths of the blob files.
+  // Without those of discarded uploads, which go with the next Collect().
   std::vector<std::string> BlobFilePaths() const {
     std::vector<std::string> paths;
     for (const std::string& path : cache->Files()) {
-      if (path.starts_with("blobs/")) paths.push_back(path);
+      if (path.starts_with("blobs/") && !path.ends_with(".spent")) paths.push_back(path);
     }
     return paths;
   }
