@@ -113,7 +113,7 @@ int main(int argc, char** argv) {
   app.add_option("--filter", arguments.filter, "only cases whose name holds this text");
   app.add_flag("--json", arguments.json, "a JSON object per case, a line each");
   app.add_flag("--list-unsupported", arguments.list_unsupported,
-               "name the cases that WebNN cannot express, each with the importer's message");
+               "name the cases that the importer refuses, each with the importer's message");
   CLI11_PARSE(app, argc, argv);
   const absl::StatusOr<bool> passed = modeld::conformance::RunAll(arguments);
   if (!passed.ok()) {

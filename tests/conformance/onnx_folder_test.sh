@@ -1,6 +1,6 @@
 #!/bin/bash
 # Runs one folder of ONNX's suite: every case passes, but for those of onnx_unsupported.txt, which the importer
-# says that WebNN cannot express. A case that joins or leaves that list shows here.
+# refuses with a reason. A case that joins or leaves that list shows here.
 set -euo pipefail
 
 folder=/usr/share/libonnx-testdata/data/$1

@@ -226,7 +226,12 @@ TEST_CASE("a value that must be known names the inputs behind it, and may be giv
   REQUIRE(imported.ok());
   CHECK(imported->graph.inputs.size() == 1);
   options.known_inputs["rows"] = FromInts(DataType::kInt64, {2}, {2, 2});
+  CHECK(IsWrongOption(model.Import(options).status()));
   CHECK(model.Import(options).status().code() == StatusCode::kInvalidArgument);
+  const HostTensor two = FromInts(DataType::kInt64, {1}, {2});
+  for (const char* name : {"rest", "nobody"}) {
+    CHECK(IsWrongOption(model.Import({.known_inputs = {{"rows", two}, {name, two}}}).status()));
+  }
 }
 
 TEST_CASE("an input without elements is known") {

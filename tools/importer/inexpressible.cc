@@ -39,7 +39,7 @@ constexpr Row kRows[] = {
     {"RandomNormalLike", Reason::kRandom},
     {"RandomUniform", Reason::kRandom},
     {"RandomUniformLike", Reason::kRandom},
-    // An integer product per window, and a fraction of the image per box.
+    // Windows that each box places anew.
     {"MaxRoiPool", Reason::kOperator},
     {"RoiAlign", Reason::kOperator},
     // WebNN has no operations on bits.

@@ -1,4 +1,4 @@
-// ONNX's operators that WebNN's operations do not express, and why.
+// ONNX's operators that are known and not imported, and why.
 #ifndef MODELD_TOOLS_IMPORTER_INEXPRESSIBLE_H_
 #define MODELD_TOOLS_IMPORTER_INEXPRESSIBLE_H_
 
@@ -9,8 +9,7 @@
 
 namespace modeld::importer {
 
-// Why the operator has no form in WebNN. Nothing for operators that no table knows: these are a gap of the
-// importer, not of WebNN.
+// Why the operator is not imported. Nothing for operators that no table knows.
 std::optional<Reason> WhyInexpressible(absl::string_view domain, absl::string_view op_type);
 
 }  // namespace modeld::importer

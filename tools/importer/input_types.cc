@@ -37,15 +37,14 @@ class InputReader {
       }
       for (size_t i = 0; i < shape->size(); ++i) {
         MODELD_ASSIGN_OR_RETURN(const uint32_t size,
-                                CheckSize((*shape)[i], absl::StrCat(name, " dimension ", i)));
+                                GivenSize((*shape)[i], absl::StrCat(name, " dimension ", i)));
         descriptor.shape.push_back(size);
       }
       return descriptor;
     }
     const auto rank = static_cast<size_t>(type.shape().dim_size());
     if (shape != nullptr && shape->size() != rank) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(name, " has ", rank, " dimensions, the given shape ", shape->size()));
+      return WrongOption(absl::StrCat(name, " has ", rank, " dimensions, the given shape ", shape->size()));
     }
     for (size_t i = 0; i < rank; ++i) {
       MODELD_ASSIGN_OR_RETURN(const uint32_t size, ReadSize(type.shape().dim(static_cast<int>(i)),
@@ -58,27 +57,27 @@ class InputReader {
 
   // What is missing, or was given in vain.
   absl::Status Finish() {
-    if (!missing_.empty()) {
-      const size_t total = missing_.size();
-      if (total > kMaxListed) missing_.resize(kMaxListed);
-      return absl::InvalidArgumentError(
-          absl::StrCat(absl::StrJoin(missing_, "; "), total > kMaxListed ? "; and more" : "",
-                       ": say the sizes (--dim NAME=SIZE, --shape INPUT=SIZExSIZE), or export the model with "
-                       "fixed shapes"));
-    }
+    std::vector<std::string> in_vain;
     for (const auto& [name, shape] : options_.shapes) {
       if (!used_shapes_.contains(name)) {
-        return absl::InvalidArgumentError(
+        in_vain.push_back(
             absl::StrCat("a shape is given for \"", name, "\", which is no input of the model"));
       }
     }
     for (const auto& [name, size] : options_.dims) {
       if (!used_dims_.contains(name)) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("a size is given for dimension \"", name, "\", which no input has"));
+        in_vain.push_back(absl::StrCat("a size is given for dimension \"", name, "\", which no input has"));
       }
     }
-    return absl::OkStatus();
+    const std::string given = absl::StrJoin(in_vain, "; ");
+    if (missing_.empty()) return in_vain.empty() ? absl::OkStatus() : WrongOption(given);
+    const size_t total = missing_.size();
+    if (total > kMaxListed) missing_.resize(kMaxListed);
+    const std::string missing = absl::StrCat(
+        absl::StrJoin(missing_, "; "), total > kMaxListed ? "; and more" : "",
+        ": say the sizes (--dim NAME=SIZE, --shape INPUT=SIZExSIZE), or export the model with fixed shapes");
+    if (in_vain.empty()) return absl::InvalidArgumentError(missing);
+    return WrongOption(absl::StrCat(given, "; ", missing));
   }
 
  private:
@@ -86,6 +85,11 @@ class InputReader {
     if (size >= 1 && size <= INT32_MAX) return static_cast<uint32_t>(size);
     if (size == 0) return NotExpressible(Reason::kEmptyTensor, absl::StrCat(name, " has size 0"));
     return absl::InvalidArgumentError(absl::StrCat(name, " has size ", size));
+  }
+
+  static absl::StatusOr<uint32_t> GivenSize(int64_t size, absl::string_view name) {
+    if (size >= 1 && size <= INT32_MAX) return static_cast<uint32_t>(size);
+    return WrongOption(absl::StrCat(name, " has size ", size, " as given"));
   }
 
   // One dimension, of the size given with the input's shape (may be null), by name, or by the model.
@@ -100,10 +104,9 @@ class InputReader {
     const bool open = !dimension.has_dim_value() || dimension.dim_value() < 0;
     if (given != nullptr) {
       if (!open && dimension.dim_value() != *given) {
-        return absl::InvalidArgumentError(
-            absl::StrCat(name, " is ", dimension.dim_value(), ", not ", *given, " as given"));
+        return WrongOption(absl::StrCat(name, " is ", dimension.dim_value(), ", not ", *given, " as given"));
       }
-      return CheckSize(*given, name);
+      return GivenSize(*given, name);
     }
     if (!open) return CheckSize(dimension.dim_value(), name);
     missing_.push_back(absl::StrCat(
@@ -143,7 +146,7 @@ absl::Status CheckKnownInput(const onnx::ValueInfoProto& input, const HostTensor
   uint64_t bytes = ElementBytes(Unpacked(known.descriptor.data_type));
   for (uint32_t size : known.descriptor.shape) {
     const auto product = CheckedMul(bytes, uint64_t{size});
-    if (!product) return absl::InvalidArgumentError(absl::StrCat(name, ": its known value is too large"));
+    if (!product) return WrongOption(absl::StrCat(name, ": its known value is too large"));
     bytes = *product;
   }
   bool fits = *data_type == known.descriptor.data_type && bytes == known.bytes.size();
@@ -151,13 +154,13 @@ absl::Status CheckKnownInput(const onnx::ValueInfoProto& input, const HostTensor
     fits = fits && static_cast<size_t>(type.shape().dim_size()) == known.descriptor.shape.size();
     for (int i = 0; fits && i < type.shape().dim_size(); ++i) {
       const auto& dimension = type.shape().dim(i);
-      fits = !dimension.has_dim_value() || dimension.dim_value() == known.descriptor.shape[i];
+      const bool open = !dimension.has_dim_value() || dimension.dim_value() < 0;
+      fits = open || dimension.dim_value() == known.descriptor.shape[i];
     }
   }
   if (fits) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(name, ": its known value ", known.descriptor.ToString(),
-                                                 " with ", known.bytes.size(),
-                                                 " bytes is not of the model's type"));
+  return WrongOption(absl::StrCat(name, ": its known value ", known.descriptor.ToString(), " with ",
+                                  known.bytes.size(), " bytes is not of the model's type"));
 }
 
 }  // namespace modeld::importer

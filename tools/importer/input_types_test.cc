@@ -69,11 +69,15 @@ TEST_CASE("a named dimension is enough where nothing else is open") {
   CHECK(model.Import({.dims = {{"batch", -6}}}).status().code() == StatusCode::kInvalidArgument);
   CHECK(model.Import({.dims = {{"batch", int64_t{1} << 40}}}).status().code() ==
         StatusCode::kInvalidArgument);
-  CHECK(model.Import({.dims = {{"batch", 0}}}).status().code() == StatusCode::kUnimplemented);
+  CHECK(IsWrongOption(model.Import({.dims = {{"batch", 0}}}).status()));
 }
 
 TEST_CASE("sizes that do not fit the model are refused") {
-  const auto refusal = [](const ImportOptions& options) { return std::string(Refusal(options).message()); };
+  const auto refusal = [](const ImportOptions& options) {
+    const absl::Status status = Refusal(options);
+    CHECK(IsWrongOption(status));
+    return std::string(status.message());
+  };
   CHECK_THAT(refusal({.shapes = {{"x", {2, 3}}, {"y", {5}}}}),
              Contains("input \"x\" has 3 dimensions, the given shape 2"));
   CHECK_THAT(refusal({.shapes = {{"x", {2, 4, 4}}, {"y", {5}}}}),
@@ -84,6 +88,10 @@ TEST_CASE("sizes that do not fit the model are refused") {
              Contains("\"z\", which is no input of the model"));
   CHECK_THAT(refusal({.shapes = {{"x", {2, 3, 4}}, {"y", {5}}}, .dims = {{"width", 5}}}),
              Contains("\"width\", which no input has"));
+  // A wrong name is told beside what is missing.
+  CHECK_THAT(
+      refusal({.shapes = {{"y", {5}}}, .dims = {{"bath", 5}}}),
+      Contains("\"bath\", which no input has; input \"x\" dimension 0 (\"batch\") is not a fixed size"));
 }
 
 TEST_CASE("opsets outside the range are refused, each way with its advice") {

@@ -46,7 +46,7 @@ absl::StatusOr<bool> ImportNode(NodeContext& node) {
     return false;
   }
   if (const std::optional<Reason> reason = WhyInexpressible(node.domain(), node.op_type())) {
-    return node.Unsupported("is not supported", *reason);
+    return node.Unsupported(absl::StrCat("is not supported: ", ReasonText(*reason)), *reason);
   }
   if (!standard || !CanFold(node.op_type())) {
     return absl::UnimplementedError(absl::StrCat(node.Name(), ": is not supported"));

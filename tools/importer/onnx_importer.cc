@@ -3,6 +3,7 @@
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <memory>
 #include <set>
@@ -61,9 +62,10 @@ absl::StatusOr<int64_t> ReadOpset(const onnx::ModelProto& model) {
   return *opset;
 }
 
-// Reports all operators that the tables do not know, at once.
+// Reports all operators that the tables do not know, at once, and why of those that are known to be refused.
 absl::Status CheckOperators(const onnx::GraphProto& graph) {
   std::vector<std::string> unknown;
+  std::vector<std::string> reasons;
   std::optional<Reason> reason;
   bool known_why = true;
   for (const auto& node : graph.node()) {
@@ -71,9 +73,13 @@ absl::Status CheckOperators(const onnx::GraphProto& graph) {
     if (FindConverter(node.domain(), node.op_type()) != nullptr) continue;
     if (standard && CanFold(node.op_type())) continue;
     const std::string name = node.name().empty() && node.output_size() > 0 ? node.output(0) : node.name();
+    const std::string type = absl::StrCat(standard ? "" : node.domain() + ".", node.op_type());
+    unknown.push_back(absl::StrCat(type, " \"", name, "\""));
     reason = WhyInexpressible(node.domain(), node.op_type());
     known_why = known_why && reason;
-    unknown.push_back(absl::StrCat(standard ? "" : node.domain() + ".", node.op_type(), " \"", name, "\""));
+    if (!reason) continue;
+    std::string why = absl::StrCat(type, ": ", ReasonText(*reason));
+    if (std::find(reasons.begin(), reasons.end(), why) == reasons.end()) reasons.push_back(std::move(why));
   }
   if (unknown.empty()) return absl::OkStatus();
   const size_t total = unknown.size();
@@ -82,6 +88,7 @@ absl::Status CheckOperators(const onnx::GraphProto& graph) {
     unknown.resize(kMaxUnknownListed);
     rest = absl::StrCat(", and ", total - kMaxUnknownListed, " more");
   }
+  if (!reasons.empty()) absl::StrAppend(&rest, " (", absl::StrJoin(reasons, "; "), ")");
   const std::string message = absl::StrCat(
       total, " nodes have operators that are not supported: ", absl::StrJoin(unknown, ", "), rest);
   return known_why ? NotExpressible(*reason, message) : absl::UnimplementedError(message);
@@ -104,6 +111,22 @@ std::optional<HostTensor> EmptyInput(const onnx::ValueInfoProto& input) {
   return tensor;
 }
 
+// WrongOption unless each known value is one of an input.
+absl::Status CheckKnownNames(const onnx::GraphProto& graph, const std::set<std::string>& initialized,
+                             const ImportOptions& options) {
+  for (const auto& [name, value] : options.known_inputs) {
+    if (initialized.contains(name)) {
+      return WrongOption(
+          absl::StrCat("a value is given for \"", name, "\", which the model gives one itself"));
+    }
+    const auto is_it = [&name = name](const auto& input) { return input.name() == name; };
+    if (std::none_of(graph.input().begin(), graph.input().end(), is_it)) {
+      return WrongOption(absl::StrCat("a value is given for \"", name, "\", which is no input of the model"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 absl::Status DefineValues(const onnx::GraphProto& graph, std::shared_ptr<const void> owner,
                           ExternalFiles& files, const ImportOptions& options, ImportContext& context) {
   if (graph.sparse_initializer_size() > 0) {
@@ -116,16 +139,18 @@ absl::Status DefineValues(const onnx::GraphProto& graph, std::shared_ptr<const v
     MODELD_RETURN_IF_ERROR(context.Define(tensor.name(), {.host = *std::move(host)}));
     initialized.insert(tensor.name());
   }
+  MODELD_RETURN_IF_ERROR(CheckKnownNames(graph, initialized, options));
   std::set<std::string> known_names = initialized;
   for (const auto& input : graph.input()) {
+    if (initialized.contains(input.name())) continue;
     const std::optional<HostTensor> empty = EmptyInput(input);
-    if (empty && !initialized.contains(input.name())) {
+    if (empty) {
       MODELD_RETURN_IF_ERROR(context.Define(input.name(), {.host = *empty}));
       known_names.insert(input.name());
       continue;
     }
     const auto known = options.known_inputs.find(input.name());
-    if (initialized.contains(input.name()) || known == options.known_inputs.end()) continue;
+    if (known == options.known_inputs.end()) continue;
     MODELD_RETURN_IF_ERROR(CheckKnownInput(input, known->second));
     MODELD_RETURN_IF_ERROR(context.Define(input.name(), {.host = known->second}));
     known_names.insert(input.name());

@@ -20,7 +20,7 @@ struct ImportOptions {
   uint64_t max_file_bytes = uint64_t{2} << 30;
   GraphLimits limits;
   // Values of inputs that the caller knows already, by name: these inputs become constants, so that they may
-  // be shapes, axes or the like. Names that the model does not have are ignored.
+  // be shapes, axes or the like. Each must be an input's, without a value in the model.
   std::map<std::string, HostTensor> known_inputs;
   // Shapes of inputs by name, and sizes of dimensions by the names that the model gives them, for what the
   // model leaves open. A shape goes before a dimension's name. Each must be of use.
@@ -46,9 +46,10 @@ struct ImportedModel {
 // listed as inputs become constants. Labels are node names. Not for use by several threads on one file while
 // it changes. Errors:
 //   NOT_FOUND: no such file. INVALID_ARGUMENT: not a valid model; dimensions without a size (all of them
-//   named); sizes in the options that do not fit; a limit is passed. UNIMPLEMENTED: operators or attributes
-//   that cannot be expressed, with a Reason (reason.h); unknown operators are all listed, by node name and
-//   type. PERMISSION_DENIED: an external file lies outside the model's folder, or is no plain file.
+//   named); a limit is passed; sizes or values in the options that do not fit (IsWrongOption). UNIMPLEMENTED:
+//   operators or attributes that cannot be expressed, with a Reason (reason.h); unknown operators are all
+//   listed, by node name and type. PERMISSION_DENIED: an external file lies outside the model's folder, or is
+//   no plain file.
 absl::StatusOr<ImportedModel> ImportOnnx(const std::string& path, const ImportOptions& options = {});
 
 }  // namespace modeld::importer

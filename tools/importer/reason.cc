@@ -9,20 +9,21 @@ namespace {
 
 constexpr char kReasonUrl[] = "modeld.importer/reason";
 constexpr char kInputsUrl[] = "modeld.importer/inputs";
+constexpr char kOptionUrl[] = "modeld.importer/option";
 // No name of ONNX holds it.
 constexpr char kSeparator = '\0';
 
 constexpr absl::string_view kTexts[] = {
-    "an operator that WebNN's operations do not express",
-    "an option of an operator that WebNN's operations do not express",
+    "an operator that is not composed of WebNN's operations",
+    "an option that is not composed of WebNN's operations",
     "a data type that WebNN or its operation does not have",
-    "a value that is no tensor (sequence, map, optional)",
+    "a value that is no tensor but a sequence, map or optional",
     "a value that must be known before running depends on the inputs",
     "a result whose shape depends on data",
     "an input without fixed sizes",
     "a tensor without elements",
     "more spatial dimensions than WebNN's operation has",
-    "a loop",
+    "a loop, which is not unrolled",
     "random numbers",
     "training",
     "an operator set outside the supported range",
@@ -59,6 +60,16 @@ std::vector<std::string> InputsToKnow(const absl::Status& status) {
   const auto payload = status.GetPayload(kInputsUrl);
   if (!payload || payload->empty()) return {};
   return absl::StrSplit(std::string(*payload), kSeparator);
+}
+
+absl::Status WrongOption(absl::string_view message) {
+  absl::Status status = absl::InvalidArgumentError(message);
+  status.SetPayload(kOptionUrl, absl::Cord());
+  return status;
+}
+
+bool IsWrongOption(const absl::Status& status) {
+  return status.GetPayload(kOptionUrl).has_value();
 }
 
 }  // namespace modeld::importer

@@ -1,4 +1,4 @@
-// Why WebNN cannot express a model: what every UNIMPLEMENTED error of the importer carries.
+// Why a model is not imported: what the importer's errors carry for programs.
 #ifndef MODELD_TOOLS_IMPORTER_REASON_H_
 #define MODELD_TOOLS_IMPORTER_REASON_H_
 
@@ -12,10 +12,11 @@
 
 namespace modeld::importer {
 
-// Classes of models that have no form in WebNN. An error without one is a fault: of the model
-// (INVALID_ARGUMENT) or of the importer, which should know the operator (UNIMPLEMENTED).
+// What in a model has no counterpart in WebNN, so that the importer refuses it. Some of it could be
+// composed of WebNN's operations where all sizes are fixed: README.md lists that. An UNIMPLEMENTED error
+// without a reason is a gap: the importer should know the operator.
 enum class Reason : uint8_t {
-  kOperator,      // nothing that WebNN's operations compute
+  kOperator,      // none of WebNN's operations, and not composed of them
   kOption,        // an attribute's value, or an optional input or output, has no form
   kDataType,      // a data type that WebNN, or the operation in question, does not have
   kNotATensor,    // sequences, maps, optionals
@@ -24,13 +25,13 @@ enum class Reason : uint8_t {
   kDynamicShape,  // an input without fixed sizes
   kEmptyTensor,   // WebNN's dimensions are 1 at least
   kDimensions,    // more spatial dimensions than WebNN's operation has
-  kControlFlow,   // loops
+  kControlFlow,   // loops, which are not unrolled
   kRandom,        // random numbers
   kTraining,      // gradients and training modes
   kOpset,         // an operator set outside the range, or none of ONNX's own
 };
 
-// A line for people: "a data type that WebNN does not have".
+// A line for people: "a loop, which is not unrolled".
 absl::string_view ReasonText(Reason reason);
 
 // UNIMPLEMENTED with the reason.
@@ -43,6 +44,11 @@ absl::Status MustBeKnown(const std::vector<std::string>& inputs, absl::string_vi
 // Those names; empty for other errors. Who knows the inputs' values may import again with them
 // (ImportOptions::known_inputs).
 std::vector<std::string> InputsToKnow(const absl::Status& status);
+
+// INVALID_ARGUMENT because of what the caller gave beside the model: shapes, sizes, values of inputs.
+absl::Status WrongOption(absl::string_view message);
+// Whether an error is such a one.
+bool IsWrongOption(const absl::Status& status);
 
 }  // namespace modeld::importer
 
