@@ -160,7 +160,8 @@ struct Figure {
   double gain() const { return reference_s / cpu_s; }
 };
 
-absl::Status Run(const std::string& host, int runs, bool json) {
+// Of all operations, or of those in `only`.
+absl::Status Run(const std::string& host, int runs, const std::vector<std::string>& only, bool json) {
   client::ConnectOptions options;
   options.host = host;
   MODELD_ASSIGN_OR_RETURN(client::Client client, client::Client::Connect(options));
@@ -168,6 +169,7 @@ absl::Status Run(const std::string& host, int runs, bool json) {
   MODELD_ASSIGN_OR_RETURN(const client::Context reference, client.CreateContext({.device = "reference"}));
   std::vector<Figure> figures;
   for (const Row& row : Rows()) {
+    if (!only.empty() && std::find(only.begin(), only.end(), row.type) == only.end()) continue;
     const auto cpu_s = Seconds(cpu, row, runs);
     if (!cpu_s.ok()) return Annotate(cpu_s.status(), row.type);
     const auto reference_s = Seconds(reference, row, 2);
@@ -195,13 +197,15 @@ int main(int argc, char** argv) {
   CLI::App app("Times every operation on the CPU backend and on the reference backend, least gain first.");
   std::string host;
   int runs = 20;
+  std::vector<std::string> only;
   bool json = false;
   app.add_option("--host", host, "the daemon's socket (default: where it listens by default)");
   app.add_option("--runs", runs, "of each on the CPU, of which the shortest counts")
       ->check(CLI::Range(1, 1000));
+  app.add_option("--only", only, "these operations")->delimiter(',');
   app.add_flag("--json", json, "one JSON object per line");
   CLI11_PARSE(app, argc, argv);
-  const absl::Status status = modeld::Run(host, runs, json);
+  const absl::Status status = modeld::Run(host, runs, only, json);
   if (!status.ok()) std::fprintf(stderr, "operations: %s\n", status.ToString().c_str());
   return status.ok() ? 0 : 1;
 }
