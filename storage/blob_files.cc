@@ -166,9 +166,7 @@ bool BlobFiles::IsSpent(absl::string_view path) {
 }
 
 absl::Status BlobFiles::SyncName(const Digest& blob) {
-  absl::Status synced = MakeShard(blob);
-  if (synced.ok()) synced = cache_->SyncDir(ShardPath(blob));
-  return Annotate(synced, BlobName(blob));
+  return Annotate(cache_->SyncDir(ShardPath(blob)), BlobName(blob));
 }
 
 absl::Status BlobFiles::CheckSize(const BlobRef& blob) const {

@@ -43,6 +43,8 @@ absl::Status StoreCore::Commit(const Transaction& changes, Durability durability
   for (const auto& [key, value] : doubtful) batch.push_back({key, value});
   for (CatalogueChange& change : Encode(changes)) batch.push_back(std::move(change));
   if (batch.empty()) return absl::OkStatus();
+  // Taken back for good: who asks next is told that it is not there.
+  if (!doubtful.empty()) durability = Durability::kSynced;
   if (absl::Status committed = catalogue->Commit(batch, durability); !committed.ok()) {
     for (CatalogueChange& change : Encode(index.Before(changes)))
       doubtful[change.key] = std::move(change.value);

@@ -50,9 +50,9 @@ class StoreCore {
   // --- Records ---
 
   // Makes `changes` durable, then visible; on error nothing is visible, and whether the disk has them is not
-  // known: the next commit takes them back. So a call that finds nothing to do commits nothing, durably,
-  // before it says so: else a crash could bring back what it said is not there. Blobs that lose their last
-  // model become candidates.
+  // known: the next commit takes them back, durably. So a call that finds nothing to do commits nothing,
+  // durably, before it says so: else a crash could bring back what it said is not there. Blobs that lose
+  // their last model become candidates.
   absl::Status Commit(const Transaction& changes, Durability durability) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   // Adds the partition's record to `changes` unless there is one.
   void AddPartition(const Partition& partition, const PartitionId& id, Transaction& changes)
