@@ -331,16 +331,24 @@ TEST_CASE("Sizes on the command line must fit the model", "[app]") {
   const client::FakeDaemon daemon;
   const auto refused = [&](const std::string& option, const std::string& value) {
     const Result result = Modelctl(daemon, {"import", kDigits, option, value});
-    CHECK(result.code == 1);
+    CHECK(result.code == 2);
     return result.err;
   };
   CHECK_THAT(refused("--shape", "nobody=1x2"), Contains("\"nobody\", which is no input"));
   CHECK_THAT(refused("--shape", "1x2"), Contains("NAME=SIZE"));
   CHECK_THAT(refused("--shape", "nobody=1x2y"), Contains("sizes like 1x3x224x224"));
   CHECK_THAT(refused("--dim", "nothing=2"), Contains("\"nothing\", which no input has"));
-  CHECK_THAT(refused("--dim", "nothing=many"), Contains("a number is wanted"));
+  CHECK_THAT(refused("--dim", "nothing=many"), Contains("a number of 1 or more is wanted"));
+  CHECK_THAT(refused("--dim", "nothing=0"), Contains("a number of 1 or more is wanted"));
+  CHECK_THAT(refused("--dim", "batch"), Contains("NAME=SIZE"));
+  CHECK_THAT(refused("--shape", "image=1x2"), Contains("the given shape 2"));
+  CHECK_THAT(refused("--known", "rows"), Contains("NAME=FILE.npy"));
   const Result container = Modelctl(daemon, {"import", TempFile("any.modeld"), "--dim", "batch=1"});
+  CHECK(container.code == 2);
   CHECK_THAT(container.err, Contains("are for ONNX models"));
+  const Result stored = Modelctl(daemon, {"run", "digits", "--shape", "image=1x1x28x28"});
+  CHECK(stored.code == 2);
+  CHECK_THAT(stored.err, Contains("digits is stored with its shapes"));
 }
 
 TEST_CASE("Import says what is wrong with a file", "[app]") {

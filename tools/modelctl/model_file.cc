@@ -3,10 +3,14 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "base/region.h"
 #include "base/status.h"
 #include "base/units.h"
+#include "tools/data/npy.h"
 #include "tools/importer/onnx_importer.h"
+#include "tools/modelctl/exit_code.h"
 #include "tools/modelctl/output.h"
 
 namespace modeld::tools {
@@ -14,65 +18,95 @@ namespace modeld::tools {
 namespace {
 
 // "NAME=REST" cut at the last '='; names of inputs may hold one.
-absl::StatusOr<std::pair<std::string, std::string>> Cut(const std::string& option, const std::string& text) {
+absl::StatusOr<std::pair<std::string, std::string>> Cut(absl::string_view option, const std::string& text,
+                                                        absl::string_view wanted) {
   const size_t at = text.rfind('=');
   if (at == std::string::npos || at == 0) {
-    return absl::InvalidArgumentError(absl::StrCat(option, " \"", text, "\": NAME=SIZE is wanted"));
+    return UsageError(absl::StrCat(option, " \"", text, "\": ", wanted, " is wanted"));
   }
   return std::pair{text.substr(0, at), text.substr(at + 1)};
 }
 
-absl::Status ReadSizes(const ModelSizes& sizes, importer::ImportOptions& options) {
-  for (const std::string& text : sizes.shapes) {
-    MODELD_ASSIGN_OR_RETURN(const auto named, Cut("--shape", text));
+bool ReadSize(absl::string_view text, int64_t& size) {
+  return absl::SimpleAtoi(text, &size) && size >= 1 && size <= INT32_MAX;
+}
+
+absl::Status ReadSizes(const OnnxArguments& arguments, importer::ImportOptions& options) {
+  for (const std::string& text : arguments.shapes) {
+    MODELD_ASSIGN_OR_RETURN(const auto named, Cut("--shape", text, "NAME=SIZE"));
     std::vector<int64_t>& shape = options.shapes[named.first];
     shape.clear();
     // A scalar has no sizes.
     const std::vector<std::string> parts =
         named.second.empty() ? std::vector<std::string>{} : absl::StrSplit(named.second, 'x');
     for (const std::string& part : parts) {
-      if (!absl::SimpleAtoi(part, &shape.emplace_back())) {
-        return absl::InvalidArgumentError(
-            absl::StrCat("--shape \"", text, "\": sizes like 1x3x224x224 are wanted"));
+      if (!ReadSize(part, shape.emplace_back())) {
+        return UsageError(absl::StrCat("--shape \"", text, "\": sizes like 1x3x224x224 are wanted"));
       }
     }
   }
-  for (const std::string& text : sizes.dims) {
-    MODELD_ASSIGN_OR_RETURN(const auto named, Cut("--dim", text));
-    if (!absl::SimpleAtoi(named.second, &options.dims[named.first])) {
-      return absl::InvalidArgumentError(absl::StrCat("--dim \"", text, "\": a number is wanted"));
+  for (const std::string& text : arguments.dims) {
+    MODELD_ASSIGN_OR_RETURN(const auto named, Cut("--dim", text, "NAME=SIZE"));
+    if (!ReadSize(named.second, options.dims[named.first])) {
+      return UsageError(absl::StrCat("--dim \"", text, "\": a number of 1 or more is wanted"));
     }
   }
   return absl::OkStatus();
 }
 
+absl::Status ReadKnown(const OnnxArguments& arguments, importer::ImportOptions& options) {
+  for (const std::string& text : arguments.known) {
+    MODELD_ASSIGN_OR_RETURN(const auto named, Cut("--known", text, "NAME=FILE.npy"));
+    MODELD_ASSIGN_OR_RETURN(Array array, ReadNpyFile(named.second, {.narrow_float64 = true}));
+    options.known_inputs[named.first] = {std::move(array.descriptor),
+                                         Region::FromVector(std::move(array.bytes))};
+  }
+  return absl::OkStatus();
+}
+
+// An importer's error as the command line's user needs it.
+absl::Status Explained(const absl::Status& status) {
+  if (importer::IsWrongOption(status)) return UsageError(status.message());
+  const std::vector<std::string> inputs = importer::InputsToKnow(status);
+  if (inputs.empty()) return status;
+  return absl::Status(status.code(), absl::StrCat(status.message(), "; give --known ",
+                                                  absl::StrJoin(inputs, "=FILE.npy --known "), "=FILE.npy"));
+}
+
 }  // namespace
 
-void AddSizeOptions(CLI::App& command, ModelSizes& sizes) {
-  command.add_option("--shape", sizes.shapes, "Shape of an ONNX model's input: image=1x3x224x224")
+void AddOnnxOptions(CLI::App& command, OnnxArguments& arguments) {
+  command.add_option("--shape", arguments.shapes, "Shape of an ONNX model's input: image=1x3x224x224")
       ->type_name("INPUT=SIZES")
       ->take_all()
       ->expected(1);
-  command.add_option("--dim", sizes.dims, "Size of every dimension that an ONNX model calls so: batch=1")
+  command.add_option("--dim", arguments.dims, "Size of every dimension that an ONNX model calls so: batch=1")
       ->type_name("NAME=SIZE")
+      ->take_all()
+      ->expected(1);
+  command
+      .add_option("--known", arguments.known,
+                  "Value of an ONNX model's input that shapes it (an axis, a size): it becomes a constant")
+      ->type_name("NAME=FILE.npy")
       ->take_all()
       ->expected(1);
 }
 
 absl::StatusOr<Graph> ReadModelFile(const std::string& path, const GraphLimits& limits,
-                                    const ModelSizes& sizes) {
+                                    const OnnxArguments& arguments) {
   if (absl::EndsWithIgnoreCase(path, ".modeld")) {
-    if (!sizes.shapes.empty() || !sizes.dims.empty()) {
-      return absl::InvalidArgumentError(
-          "--shape and --dim are for ONNX models; a .modeld file has its shapes");
+    if (!arguments.empty()) {
+      return UsageError("--shape, --dim and --known are for ONNX models; a .modeld file has its shapes");
     }
     return ReadContainer(path, limits);
   }
   importer::ImportOptions options;
   options.limits = limits;
-  MODELD_RETURN_IF_ERROR(ReadSizes(sizes, options));
-  MODELD_ASSIGN_OR_RETURN(importer::ImportedModel model, importer::ImportOnnx(path, options));
-  return std::move(model.graph);
+  MODELD_RETURN_IF_ERROR(ReadSizes(arguments, options));
+  MODELD_RETURN_IF_ERROR(ReadKnown(arguments, options));
+  absl::StatusOr<importer::ImportedModel> model = importer::ImportOnnx(path, options);
+  if (!model.ok()) return Explained(model.status());
+  return std::move(model->graph);
 }
 
 absl::StatusOr<client::Graph> BuildWithProgress(Environment& environment, const client::Context& context,

@@ -18,19 +18,22 @@
 namespace modeld::tools {
 
 // What an ONNX model leaves open, as the command line says it.
-struct ModelSizes {
+struct OnnxArguments {
   std::vector<std::string> shapes;  // input=1x3x224x224
   std::vector<std::string> dims;    // batch=1
+  std::vector<std::string> known;   // axes=axes.npy
+
+  bool empty() const { return shapes.empty() && dims.empty() && known.empty(); }
 };
 
-// --shape and --dim.
-void AddSizeOptions(CLI::App& command, ModelSizes& sizes);
+// --shape, --dim and --known.
+void AddOnnxOptions(CLI::App& command, OnnxArguments& arguments);
 
 // The graph of a .modeld container or an .onnx model, told apart by the name's end; anything else is taken
-// for ONNX. Errors: those of ReadContainer and importer::ImportOnnx; INVALID_ARGUMENT for sizes that cannot
-// be read, or given with a container.
+// for ONNX. Errors: those of ReadContainer and importer::ImportOnnx; a usage error for arguments that cannot
+// be read, do not fit the model, or are given with a container.
 absl::StatusOr<Graph> ReadModelFile(const std::string& path, const GraphLimits& limits,
-                                    const ModelSizes& sizes = {});
+                                    const OnnxArguments& arguments = {});
 
 // Builds a graph in a context, with a bar for the upload where somebody watches.
 absl::StatusOr<client::Graph> BuildWithProgress(Environment& environment, const client::Context& context,

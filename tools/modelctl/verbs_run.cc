@@ -36,7 +36,7 @@ struct RunArguments {
   std::string device;
   uint32_t threads = 0;
   PictureOptions pictures;
-  ModelSizes sizes;
+  OnnxArguments onnx;
 };
 
 // What the runs took, as this side of the socket sees it.
@@ -54,8 +54,12 @@ absl::StatusOr<client::Graph> LoadGraph(Environment& environment, const client::
                                         const client::Context& context, const RunArguments& arguments) {
   const std::string& model = arguments.model;
   if (IsModelFile(model)) {
-    MODELD_ASSIGN_OR_RETURN(const Graph graph, ReadModelFile(model, context.limits(), arguments.sizes));
+    MODELD_ASSIGN_OR_RETURN(const Graph graph, ReadModelFile(model, context.limits(), arguments.onnx));
     return BuildWithProgress(environment, context, graph);
+  }
+  if (!arguments.onnx.empty()) {
+    return UsageError(absl::StrCat("--shape, --dim and --known are for .onnx files; ", Printable(model),
+                                   " is stored with its shapes"));
   }
   MODELD_ASSIGN_OR_RETURN(const ModelReference reference, FindModel(environment, model));
   MODELD_ASSIGN_OR_RETURN(client::CachedGraph cached,
@@ -288,7 +292,7 @@ Action DefineRun(CLI::App& command) {
       ->check(CLI::Range(1, 1'000'000'000));
   command.add_option("--device", arguments->device, "\"cpu\" or \"reference\"; else the daemon decides");
   command.add_option("--threads", arguments->threads, "Threads for one run; else the daemon decides");
-  AddSizeOptions(command, arguments->sizes);
+  AddOnnxOptions(command, arguments->onnx);
   AddPictureOptions(command, arguments->pictures);
   return [arguments](Environment& environment) { return Run(environment, *arguments); };
 }

@@ -18,7 +18,7 @@ namespace {
 struct ImportArguments {
   std::string file;
   std::string key;
-  ModelSizes sizes;
+  OnnxArguments onnx;
 };
 
 uint64_t ConstantBytes(const Graph& graph) {
@@ -33,8 +33,7 @@ absl::Status Import(Environment& environment, const ImportArguments& arguments) 
   const absl::Time start = absl::Now();
   MODELD_ASSIGN_OR_RETURN(const client::Client client, environment.Connect());
   MODELD_ASSIGN_OR_RETURN(const client::Context context, client.CreateContext({}, environment.call()));
-  MODELD_ASSIGN_OR_RETURN(const Graph graph,
-                          ReadModelFile(arguments.file, context.limits(), arguments.sizes));
+  MODELD_ASSIGN_OR_RETURN(const Graph graph, ReadModelFile(arguments.file, context.limits(), arguments.onnx));
   MODELD_ASSIGN_OR_RETURN(const client::Graph built, BuildWithProgress(environment, context, graph));
   absl::StatusOr<Digest> id = arguments.key.empty()
                                   ? built.Store(environment.call())
@@ -60,7 +59,7 @@ Action DefineImport(CLI::App& command) {
   command.add_option("FILE", arguments->file, "The model: .onnx, or .modeld of an export")->required();
   command.add_option("--key", arguments->key,
                      "A name of your own for it; what the key named before is replaced");
-  AddSizeOptions(command, arguments->sizes);
+  AddOnnxOptions(command, arguments->onnx);
   return [arguments](Environment& environment) { return Import(environment, *arguments); };
 }
 
