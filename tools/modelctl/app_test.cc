@@ -196,7 +196,7 @@ TEST_CASE("JSON has a stable schema", "[app]") {
            kId +
            R"(","partition":"app:modelctl","keys":["digits"],"size_bytes":1536,"exclusive_bytes":0,)"
            R"("created_at":1700000000,"last_used_at":1700000001,"frequency":0.0,"pinned":false,"shared":false,)"
-           R"("priority":"normal","health":"whole","damaged":false}],"loaded":[]})"},
+           R"("priority":"normal","health":"whole","damaged":false}],"loaded":[],"plans":[]})"},
       {{"ps"},
        R"({"graphs":[{"model_id":")" + kId +
            R"(","partition":"app:modelctl","device":"cpu","weight_bytes":0,"packed_bytes":1024,)"

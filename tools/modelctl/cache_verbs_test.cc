@@ -133,6 +133,21 @@ TEST_CASE("ls filters models by what its columns say", "[cache]") {
   CHECK_THAT(Modelctl(populated.daemon, {"ls"}).out, Contains("PINNED  SHARED  PRIORITY  HEALTH"));
 }
 
+TEST_CASE("show tells the plans that serve the model, and no other's", "[cache]") {
+  Populated populated;
+  Entry& other = *populated.daemon.cache_admin.cache.add_entries();
+  other.set_kind(Entry::PLAN);
+  other.set_id(IdBytes(kUploadId));
+  other.set_device("reference");
+  other.add_models(IdBytes(kOtherId));
+  static_cast<void>(populated.daemon.admin.model[IdBytes(kId)]);
+  CHECK(populated.Json({"show", kId})["plans"].dump() ==
+        R"([{"id":")" + kOtherId +
+            R"(","device":"cpu","size_bytes":512,"created_at":0,"last_used_at":0,"in_use":true}])");
+  CHECK_THAT(Modelctl(populated.daemon, {"show", kId}).out,
+             Contains("plan        for cpu, 512 B, last used -, in use\n"));
+}
+
 TEST_CASE("cache du tells each partition and each kind", "[cache]") {
   const Populated populated;
   const ordered_json usage = populated.Json({"cache", "du"});

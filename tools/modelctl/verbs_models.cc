@@ -1,5 +1,6 @@
 // ls, show.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -36,6 +37,24 @@ Json SummaryJson(const v1::ModelSummary& model) {
           {"priority", PriorityName(model.priority())},
           {"health", Health(model)},
           {"damaged", model.damaged()}};
+}
+
+// The compiled plans that serve a model, whichever partition's build made them.
+absl::StatusOr<Json> PlansJson(Environment& environment, const Digest& id) {
+  MODELD_ASSIGN_OR_RETURN(const client::CacheAdmin admin, environment.ConnectCacheAdmin());
+  MODELD_ASSIGN_OR_RETURN(const v1::ListCacheResponse listed, admin.ListCache(""));
+  Json plans = Json::array();
+  for (const v1::ListCacheResponse::Entry& entry : listed.entries()) {
+    if (entry.kind() != v1::ListCacheResponse::Entry::PLAN) continue;
+    if (std::count(entry.models().begin(), entry.models().end(), id.bytes()) == 0) continue;
+    plans.push_back({{"id", FullId(entry.id())},
+                     {"device", entry.device()},
+                     {"size_bytes", entry.size_bytes()},
+                     {"created_at", entry.created_at()},
+                     {"last_used_at", entry.last_used_at()},
+                     {"in_use", entry.in_use()}});
+  }
+  return plans;
 }
 
 absl::Status ListModels(Environment& environment, const std::vector<std::string>& filter_texts) {
@@ -137,6 +156,12 @@ void PrintModel(Environment& environment, const Json& model) {
   out << "constants   " << model["constants"] << ", " << HumanBytes(model["constant_bytes"].get<uint64_t>())
       << "\n";
   out << "graph       " << HumanBytes(model["graph_bytes"].get<uint64_t>()) << "\n";
+  for (const Json& plan : model["plans"]) {
+    out << "plan        for " << Printable(plan["device"].get<std::string>()) << ", "
+        << HumanBytes(plan["size_bytes"].get<uint64_t>()) << ", last used "
+        << HumanTime(plan["last_used_at"].get<int64_t>()) << (plan["in_use"].get<bool>() ? ", in use" : "")
+        << "\n";
+  }
   for (const Json& entry : model["entries"]) {
     const auto keys = entry["keys"].get<std::vector<std::string>>();
     out << "stored      " << Printable(entry["partition"].get<std::string>())
@@ -167,7 +192,8 @@ absl::Status ShowModel(Environment& environment, const std::string& text) {
   MODELD_ASSIGN_OR_RETURN(const ModelReference model, FindModel(environment, text));
   MODELD_ASSIGN_OR_RETURN(const client::Admin admin, environment.ConnectAdmin());
   MODELD_ASSIGN_OR_RETURN(const v1::GetModelResponse found, admin.GetModel(model.model_id));
-  const Json json = ModelJson(model.model_id, found);
+  Json json = ModelJson(model.model_id, found);
+  MODELD_ASSIGN_OR_RETURN(json["plans"], PlansJson(environment, model.model_id));
   if (environment.options().json) {
     PrintJson(environment, json);
   } else {
