@@ -19,7 +19,9 @@ TEST_CASE("stop --all with nothing loaded is no failure, one model that is not l
   const Result all = Modelctl(daemon, {"stop", "--all"});
   CHECK(all.code == 0);
   CHECK(all.err == "stopped 0 graphs, dropped 0 programs, 0 B of memory freed\n");
-  CHECK(Modelctl(daemon, {"stop", kId}).code == 3);
+  const Result one = Modelctl(daemon, {"stop", "id:" + kId});
+  CHECK(one.code == 3);
+  CHECK(one.err == "modelctl: id:" + kId + ": not loaded\n");
 }
 
 TEST_CASE("ps, show and top tell when a model leaves memory", "[activity]") {

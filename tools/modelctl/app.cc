@@ -39,6 +39,9 @@ void Define(CLI::App& app, GlobalOptions& options, Action& chosen) {
   app.name("modelctl");
   app.require_subcommand(1);
   app.footer(kFooter);
+  app.failure_message([](const CLI::App*, const CLI::Error& error) {
+    return absl::StrCat("modelctl: ", error.what(), "\nmodelctl --help and modelctl VERB --help tell more\n");
+  });
   app.set_version_flag("--version", absl::StrCat("modelctl ", kVersion));
   app.add_option("--host", options.host,
                  "The daemon's socket: unix:///path (else MODELD_HOST, else the usual place)");

@@ -135,7 +135,7 @@ TEST_CASE("Wrong command lines are usage errors, on stderr", "[app]") {
     CAPTURE(result.err, arguments);
     CHECK(result.code == 2);
     CHECK(result.out.empty());
-    CHECK_FALSE(result.err.empty());
+    CHECK_THAT(result.err, StartsWith("modelctl: "));
   }
 }
 
@@ -460,6 +460,8 @@ TEST_CASE("Completion knows every verb and option", "[app]") {
   CHECK(complete("modelctl --json partition r", 3) == "rm\n");
   CHECK(complete("modelctl run x --rep", 3) == "--repeat\n");
   CHECK(complete("modelctl config show --o", 3) == "--origin\n");
+  CHECK(complete("modelctl run --me", 2) == "--mean\n");
+  CHECK(complete("modelctl ls --he", 2) == "--help\n");
   CHECK_THAT(complete("modelctl ls --", 2), Contains("--partition"));
 }
 

@@ -91,6 +91,9 @@ absl::Status Stop(Environment& environment, const StopArguments& arguments) {
   } else {
     MODELD_ASSIGN_OR_RETURN(const ModelReference model, FindModel(environment, arguments.model));
     stopped = admin.StopModel(model.model_id);
+    if (absl::IsNotFound(stopped.status())) {
+      return absl::NotFoundError(absl::StrCat(Printable(arguments.model), ": not loaded"));
+    }
   }
   if (!stopped.ok()) return stopped.status();
   if (environment.options().json) {
