@@ -42,10 +42,10 @@ void Schedule::WritePlan(const Partition& partition, size_t model) {
   state.may.insert(partition);
   const auto has = [&](const Holdings& holdings) { return holdings.Has(model); };
   state.rewritten = true;
-  // A file that replaced another one, and whose record did not come, takes that one along.
-  if (outcome != Outcome::kDone) {
-    state.must.clear();
-  } else {
+  // A file that replaced another one, and whose record did not come, takes that one along; one that was found
+  // damaged took its causes along.
+  if (outcome != Outcome::kDone || state.damaged) state.must.clear();
+  if (outcome == Outcome::kDone) {
     state.damaged = false;
     if (expected_[partition].AllForGood(has)) state.must.insert(partition);
   }
