@@ -133,8 +133,7 @@ std::optional<PlanKeeper::Loaded> PlanKeeper::Load(const PlanSubject& subject, c
   }
   const absl::Duration left = plan.compile_time - (clock_.Now() - begin);
   if (!paid && left > absl::ZeroDuration() && !pause(left)) return std::nullopt;
-  // What cannot be noted now is paid for again.
-  plans_.AddUse(key, subject.partition, subject.model_id).IgnoreError();
+  NoteUse(subject, choice->plan, paid);
   return Loaded{*std::move(program), plan.compile_time, choice->stale};
 }
 
@@ -150,7 +149,30 @@ bool PlanKeeper::HasOptimal(const PlanSubject& subject) const {
 
 void PlanKeeper::NotePaid(const PlanSubject& subject) {
   const std::optional<Choice> choice = Choose(subject);
-  if (choice) plans_.AddUse(choice->plan.key, subject.partition, subject.model_id).IgnoreError();
+  if (!choice) return;
+  NoteUse(subject, choice->plan, !options_.delay || plans_.IsCause(choice->plan.key, subject.partition));
+}
+
+void PlanKeeper::NoteUse(const PlanSubject& subject, const storage::PlanInfo& plan, bool paid) {
+  // What cannot be noted now is paid for again.
+  plans_.AddUse(plan.key, subject.partition, subject.model_id).IgnoreError();
+  if (paid) return;
+  Later(subject.partition, [this, subject, plan] {
+    auto opened = plans_.Open(plan.key);
+    auto* bytes = std::get_if<storage::OpenedPlan>(&opened);
+    if (bytes == nullptr) return;  // the next load counts it
+    const storage::NewPlan again{.key = plan.key,
+                                 .structure = subject.structure,
+                                 .device = plan.device,
+                                 .fingerprint = plan.fingerprint,
+                                 .metadata = std::move(bytes->metadata),
+                                 .segments = std::move(bytes->segments),
+                                 .compile_time = bytes->compile_time,
+                                 .partition = subject.partition,
+                                 .model_id = subject.model_id};
+    // Without it the plan that is there serves on.
+    plans_.Write(again).IgnoreError();
+  });
 }
 
 void PlanKeeper::Keep(const PlanSubject& subject, PlanImage image, absl::Duration compile_time) {

@@ -75,8 +75,8 @@ class PlanKeeper {
   };
   // The program of the best of the structure's plans that fits here, or nothing: compile. A partition that
   // has not paid for the plan waits by `pause` until its compilation's time has passed since the call, and
-  // has paid then; a pause that returns false (nobody wants the program any more) makes the call return
-  // nothing. `constant` is the engine's.
+  // has paid then, and the plan is written again as if it had compiled; a pause that returns false (nobody
+  // wants the program any more) makes the call return nothing. `constant` is the engine's.
   std::optional<Loaded> Load(const PlanSubject& subject, const Graph& graph, const Backend& backend,
                              const CompileOptions& options, ConstantSource constant,
                              absl::FunctionRef<bool(absl::Duration)> pause);
@@ -114,6 +114,10 @@ class PlanKeeper {
     std::function<void()> work;
   };
   std::optional<Choice> Choose(const PlanSubject& subject) const;
+  // Notes a use. A partition that `paid` for the plan only now has it written once more in the background:
+  // who compiles has writes and syncs behind its next calls, and who waited for another's plan must not be
+  // told from that by having none.
+  void NoteUse(const PlanSubject& subject, const storage::PlanInfo& plan, bool paid);
   void CountFailure(absl::string_view cause);
   void Work();
 

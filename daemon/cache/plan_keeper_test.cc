@@ -108,6 +108,27 @@ TEST_CASE("a partition that waited for another's program in memory has paid for 
   CHECK(f.pauses.empty());
 }
 
+TEST_CASE("who waited for another's plan leaves the same work for the disk as who compiled") {
+  Fixture f;
+  const auto steps = [&](const auto& work) {
+    const uint64_t before = f.store.plan.steps();
+    work();
+    f.keeper.Settle();
+    return f.store.plan.steps() - before;
+  };
+  f.Keep();  // makes the plan's folder
+  const uint64_t compiled = steps([&] { f.Keep(); });
+  REQUIRE(compiled > 0);
+  CHECK(steps([&] { REQUIRE(f.Load(kOther).has_value()); }) == compiled + 1);  // and notes the use
+  CHECK(steps([&] { REQUIRE(f.Load(kOther).has_value()); }) <= 1);
+  CHECK(steps([&] { f.keeper.NotePaid(f.Subject("app:three")); }) == compiled + 1);
+  // It is the same plan.
+  CHECK(f.store->plans().List().size() == 1);
+  REQUIRE(f.Load(kApp).has_value());
+  CHECK(f.pauses.size() == 1);
+  CHECK(f.store.Problems() == "");
+}
+
 TEST_CASE("where the user does not mind, nobody waits") {
   Fixture f({.delay = false});
   f.Keep();

@@ -270,6 +270,7 @@ TEST_CASE("a dry run tells what a prune would remove, and removes nothing") {
   f.Store({4, 5, 6});
   f.WritePlan("one", kApp, id);
   f.SendPart(std::string(3000, 'u'), 1000);
+  REQUIRE(f.daemon.store().Collect(absl::Now()).ok());  // what the other one sent of the same
   const uint64_t before = f.Usage().physical_bytes();
 
   v1::PruneRequest request;
