@@ -162,6 +162,28 @@ EvictionAction Take(const BlobCount& blobs, const Candidate& candidate, Eviction
           .why = std::move(why)};
 }
 
+// The models that may not go, of lower priority than the victim or of the same and less worth; the least
+// first.
+std::vector<KeptModel> KeptInsteadOf(const PartitionSnapshot& partition, const BlobCount& blobs,
+                                     const Candidate& victim) {
+  std::vector<Candidate> kept;
+  for (const HeldModel& model : partition.models) {
+    if (MayGo(model)) continue;
+    Candidate candidate = Describe(partition, blobs, model);
+    if (LessWorth(candidate, victim)) kept.push_back(candidate);
+  }
+  std::sort(kept.begin(), kept.end(), LessWorth);
+  if (kept.size() > kMaxKept) kept.resize(kMaxKept);
+  std::vector<KeptModel> models;
+  for (const Candidate& candidate : kept) {
+    models.push_back({candidate.model->id,
+                      absl::StrCat(candidate.model->pinned ? "pinned by the user" : "in use",
+                                   ": another model, worth more, went instead; last use ",
+                                   AgeText(partition.now - candidate.model->uses.last_used), " ago")});
+  }
+  return models;
+}
+
 std::optional<EvictionAction> TooOld(const PartitionSnapshot& partition, const BlobCount& blobs,
                                      const std::vector<Candidate>& candidates) {
   if (!partition.max_age.has_value() || *partition.max_age <= absl::ZeroDuration()) return std::nullopt;
@@ -183,9 +205,12 @@ std::optional<EvictionAction> TooMany(const PartitionSnapshot& partition, const 
   }
   const auto least = std::min_element(candidates.begin(), candidates.end(), LessWorth);
   if (least == candidates.end()) return std::nullopt;
-  return Take(blobs, *least, EvictionAction::Reason::kKeepAtMost, Sane(partition.inflation),
-              absl::StrCat("the least of ", partition.models.size(), " models, where ",
-                           *partition.keep_at_most, " are kept: ", Figures(*least, partition.now)));
+  EvictionAction action =
+      Take(blobs, *least, EvictionAction::Reason::kKeepAtMost, Sane(partition.inflation),
+           absl::StrCat("the least of ", partition.models.size(), " models, where ", *partition.keep_at_most,
+                        " are kept: ", Figures(*least, partition.now)));
+  action.kept = KeptInsteadOf(partition, blobs, *least);
+  return action;
 }
 
 std::optional<EvictionAction> LeastPlan(const PartitionSnapshot& partition, uint64_t bytes_to_free) {
@@ -322,9 +347,12 @@ std::optional<EvictionAction> NextEviction(const PartitionSnapshot& partition, u
   if (auto action = LeastPlan(partition, bytes_to_free)) return action;
   const std::vector<Candidate> lowest = LowestByCredit(candidates);
   const Candidate& victim = FirstVictim(lowest, bytes_to_free);
-  return Take(blobs, victim, EvictionAction::Reason::kRoom, victim.credit,
-              absl::StrCat("for ", HumanBytes(bytes_to_free), " of room within the partition's quota, frees ",
-                           HumanBytes(blobs.FreedBy(*victim.model)), ": ", Figures(victim, partition.now)));
+  EvictionAction action =
+      Take(blobs, victim, EvictionAction::Reason::kRoom, victim.credit,
+           absl::StrCat("for ", HumanBytes(bytes_to_free), " of room within the partition's quota, frees ",
+                        HumanBytes(blobs.FreedBy(*victim.model)), ": ", Figures(victim, partition.now)));
+  action.kept = KeptInsteadOf(partition, blobs, victim);
+  return action;
 }
 
 std::string Outlook(const PartitionSnapshot& partition, const Digest& model) {

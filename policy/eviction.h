@@ -119,6 +119,13 @@ struct PartitionSnapshot {
   std::optional<absl::Duration> max_age;
 };
 
+// A model that would have gone instead of another.
+struct KeptModel {
+  Digest id;
+  // One sentence, for the record.
+  std::string why;
+};
+
 // One step.
 struct EvictionAction {
   enum class What { kPlan, kModel };
@@ -142,7 +149,11 @@ struct EvictionAction {
   absl::string_view verdict;
   // One sentence with the figures, for the record.
   std::string why;
+  // Models that are pinned or in use and that would have gone before this one: the least worth, at most
+  // kMaxKept.
+  std::vector<KeptModel> kept;
 };
+inline constexpr size_t kMaxKept = 8;
 
 // The next thing to give up so that `bytes_to_free` come free, or nothing: when nothing has to go, or when
 // all that may go would not be enough (then no model is sacrificed in vain). Call it with the state after

@@ -299,6 +299,30 @@ TEST_CASE("What is too old expires, what is too many goes") {
   }
 }
 
+TEST_CASE("Models that would have gone but for the user's pin, or a use, are told, the least worth first") {
+  Builder builder;
+  builder.Add("goes", 100, 5);
+  builder.Add("pinned", 100, 2).pinned = true;
+  builder.Add("in use", 100, 3).in_use = true;
+  builder.Add("worth more", 100, 9).pinned = true;
+  builder.Add("high", 100, 1).priority = Priority::kHigh;
+  builder.partition.models.back().pinned = true;
+  const auto action = NextEviction(builder.partition, kMiB);
+  REQUIRE(action->id == Id("goes"));
+  REQUIRE(action->kept.size() == 2);
+  REQUIRE(action->kept[0].id == Id("pinned"));
+  REQUIRE(absl::StartsWith(action->kept[0].why, "pinned by the user"));
+  REQUIRE(action->kept[1].id == Id("in use"));
+  REQUIRE(absl::StartsWith(action->kept[1].why, "in use"));
+  builder.partition.keep_at_most = 2;
+  REQUIRE(NextEviction(builder.partition, 0)->kept.size() == 2);
+  for (int i = 0; i < 50; ++i) builder.Add(absl::StrCat(i), 100, 1).pinned = true;
+  REQUIRE(NextEviction(builder.partition, kMiB)->kept.size() == kMaxKept);
+  // What expires makes room for nobody.
+  builder.partition.max_age = absl::Hours(1);
+  REQUIRE(NextEviction(builder.partition, kMiB)->kept.empty());
+}
+
 TEST_CASE("Reasons carry the figures") {
   Builder builder;
   builder.Add("a", 512, 1.5, 12 * kDay);

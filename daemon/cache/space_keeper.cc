@@ -120,7 +120,19 @@ bool SpaceKeeper::CarryOut(const std::string& partition, const policy::EvictionA
           : store_.space().Evict(partition, action.id, action.verdict, action.why, action.inflation);
   if (!done.ok() || !*done) return false;
   metrics_.counter(CounterName::kEvictions, {CauseOf(action.reason)}).Add();
+  for (const policy::KeptModel& kept : action.kept) RecordKept(partition, kept);
   return true;
+}
+
+void SpaceKeeper::RecordKept(const std::string& partition, const policy::KeptModel& kept) {
+  // Once until something else is decided: each eviction finds the same ones in its way.
+  for (const storage::Decision& decision : store_.space().DecisionsOf(kept.id)) {
+    if (decision.partition != partition) continue;
+    if (decision.what == "kept") return;
+    break;
+  }
+  // Only the record is lost when it cannot be written.
+  store_.space().Record({kept.id, partition, "kept", kept.why, clock_.Now()}).IgnoreError();
 }
 
 void SpaceKeeper::Used(const std::string& partition, const Digest& model_id,

@@ -83,6 +83,7 @@ class SpaceKeeper {
     return result.status();
   }
   bool CarryOut(const std::string& partition, const policy::EvictionAction& action);
+  void RecordKept(const std::string& partition, const policy::KeptModel& kept);
   uint64_t Expire();
   uint64_t Reclaim();
   bool CarryOut(const policy::ReclaimAction& action);

@@ -91,6 +91,23 @@ TEST_CASE("a full partition gives up its own least valuable models, and nobody e
   CHECK(cache.store().Problems() == "");
 }
 
+TEST_CASE("that a pin kept a model is recorded, once until something else is decided about it") {
+  Cache cache(Options(35'000));
+  for (int number : {1, 2, 3}) {
+    REQUIRE(cache.Store(kApp, Model(number)).ok());
+    cache.store().clock.Advance(absl::Hours(1));
+  }
+  REQUIRE(cache.store()->space().SetWish(Model(1).id(), true, std::nullopt).ok());
+  for (int number : {4, 5}) REQUIRE(cache.Store(kApp, Model(number)).ok());
+  CHECK(cache.Held(kApp) == std::set<int>{1, 4, 5});
+  const auto decisions = cache.store()->space().DecisionsOf(Model(1).id());
+  REQUIRE(decisions.size() == 2);
+  CHECK(decisions[1].what == "stored");
+  CHECK(decisions[0].what == "kept");
+  CHECK(decisions[0].partition == kApp);
+  CHECK(decisions[0].text.find("pinned by the user") == 0);
+}
+
 TEST_CASE("a model that was evicted is worth what it was when it comes again, also after a restart") {
   const bool restart = GENERATE(false, true);
   const bool cleared = GENERATE(false, true);
