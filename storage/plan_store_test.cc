@@ -6,6 +6,7 @@
 
 #include "storage/plan_files.h"
 #include "storage/plan_format.h"
+#include "storage/space.h"
 #include "storage/test_store.h"
 
 namespace modeld::storage {
@@ -302,6 +303,34 @@ TEST_CASE("a partition is a cause while it holds the model, whatever others do")
   store.Collect();
   CHECK(PlanPaths(store).empty());
   CHECK(store.Problems() == "");
+}
+
+TEST_CASE("clearing takes a partition from a plan's causes, and the plan with the last one") {
+  Planned store;
+  REQUIRE(StoreWhole(*store, kOther, kModel).ok());
+  REQUIRE(store->plans().AddUse(KeyOf("plan"), kOther, kModel.id()).ok());
+  const auto clear = [&](const Partition& partition) {
+    return store->space().Clear(partition, absl::InfinitePast(), absl::InfiniteFuture());
+  };
+  CHECK(clear(kApp)->plans == 0);
+  CHECK_FALSE(store->plans().IsCause(KeyOf("plan"), kApp));
+  CHECK(store->plans().IsCause(KeyOf("plan"), kOther));
+  CHECK(Opens(store, Plan()));
+  CHECK(clear(kOther)->plans == 1);
+  CHECK(FaultOf(store, KeyOf("plan")) == PlanFault::kAbsent);
+  store.Collect();
+  CHECK(PlanPaths(store).empty());
+  CHECK(store.Problems() == "");
+}
+
+TEST_CASE("a plan that cannot be read just now stays") {
+  Planned store;
+  const std::string path = PlanFiles::Path(KeyOf("plan"));
+  store.cache->SetUnreadable(path, 0);
+  CHECK(FaultOf(store, KeyOf("plan")) == PlanFault::kUnreadable);
+  CHECK(store->plans().List().size() == 1);
+  store.cache->SetUnreadable(path, UINT64_MAX);
+  CHECK(Opens(store, Plan()));
 }
 
 TEST_CASE("a plan of a twin stays with the twin that is kept") {

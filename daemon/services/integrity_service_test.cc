@@ -115,7 +115,7 @@ TEST_CASE("chunk digests that are not those of the constant are refused") {
   CHECK(daemon.store().ListStaged().empty());
 }
 
-TEST_CASE("after the daemon was killed only the rest is sent") {
+TEST_CASE("after the daemon ended only the rest is sent") {
   TestFolder folder;
   const std::string bytes = SomeBytes(9'000'000);
   const v1::ChunkDigests chunks = DigestsOf(bytes);
@@ -264,7 +264,7 @@ TEST_CASE("an admin removes an unfinished upload") {
   CHECK(Query(f.app, bytes).committed_bytes() == 0);
 }
 
-TEST_CASE("an admin moves the cache, and a daemon that starts on the new folder has all of it") {
+TEST_CASE("an admin, and nobody else, moves the cache to a folder that can be used, and it serves on") {
   TestFolder target;
   const auto move = [&](const TestClient& client, const std::string& directory, v1::MoveCacheResponse& last) {
     CallContext call;

@@ -100,19 +100,36 @@ TEST_CASE("a plan that is damaged, cut or gone falls through to compiling, count
   CHECK(PlanFilesIn(folder).size() == 1);
 }
 
+// A device that takes its time to compile from nothing.
+class Slow : public ReferenceBackend {
+ public:
+  static constexpr absl::Duration kCompileTime = absl::Milliseconds(300);
+  absl::StatusOr<std::unique_ptr<Program>> Compile(const core::Graph& graph, const CompileOptions& options,
+                                                   const CompileReuse& reuse) const override {
+    if (reuse.layout == nullptr) absl::SleepFor(kCompileTime);
+    return ReferenceBackend::Compile(graph, options, reuse);
+  }
+};
+
 TEST_CASE(
     "an app that builds what another app compiled gets the same answer, from its plan, and waits in "
     "between") {
   TestFolder folder;
-  Prepare(folder);
+  const Slow slow;
+  Prepare(folder, "org.example.app", "sum", [&](ServicesOptions& options) { options.backends = {&slow}; });
   std::vector<absl::Duration> pauses;
   TestDaemon daemon(folder.path(), {}, {}, [&](ServicesOptions& options) {
+    options.backends = {&slow};
     options.pause = [&](absl::Duration duration, const CancelToken&) { pauses.push_back(duration); };
   });
   const TestClient other = daemon.App("org.example.other");
   const uint64_t graph = other.BuildWhole(other.MakeContext(), AddGraph());
   CHECK(RunOnce(other, graph) == std::vector<float>{2, 3, 0});
   CHECK(Builds(daemon, "hit") == 1);
+  // All but what loading took.
+  REQUIRE(pauses.size() == 1);
+  CHECK(pauses[0] > absl::ZeroDuration());
+  CHECK(pauses[0] <= 2 * Slow::kCompileTime);
   // The first one paid in its daemon: it loads, and does not wait, though its program is in memory by
   // another's doing.
   pauses.clear();

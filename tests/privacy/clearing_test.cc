@@ -131,16 +131,28 @@ TEST_CASE("a range of time clears what was stored in it") {
   CHECK_FALSE(world.Has("app:org.example.app"));
 }
 
-TEST_CASE(
-    "clearing leaves no file, no decision and no trace, keeps shares and budgets, and graphs go on working") {
+TEST_CASE("what the user shares stays when who stored it is cleared") {
   World world;
-  const TestClient admin = world.daemon.Connect(Role::kAdmin, "org.example.admin");
+  const TestClient app = world.daemon.App();
+  const std::string id = app.Store(app.BuildWhole(app.MakeContext(), AddGraph()));
+  storage::Ledger& ledger = world.daemon.store().ledger();
+  REQUIRE(ledger.Share(Digest::FromBytes(id).value(), "", 1.0).ok());
+  REQUIRE(World::Clear(app, {}).ok());
+  CHECK(ledger.Shares().size() == 1);
+  const TestClient other = world.daemon.App("org.example.other");
+  CHECK(other.Fetch(other.MakeContext(), id).ok());
+}
+
+TEST_CASE("clearing leaves no file, no decision and no trace, keeps budgets, and graphs go on working") {
+  World world;
   std::string id;
   {
     const TestClient app = world.daemon.App();
     const uint64_t context = app.MakeContext();
     const uint64_t graph = app.BuildWhole(context, AddGraph());
     id = app.Store(graph);
+    world.daemon.services().Settle();
+    REQUIRE(world.daemon.store().plans().List().size() == 1);
     CHECK(SeenOfFetch(app, context, std::string(32, 'x')).substr(0, 2) == "5|");
     world.Fill(app);
     REQUIRE(World::Clear(app, {}).ok());
