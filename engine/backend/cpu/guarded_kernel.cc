@@ -15,10 +15,16 @@ GuardedKernel::GuardedKernel(std::unique_ptr<const Kernel> fused, std::unique_pt
     : fused_(std::move(fused)), bare_(std::move(bare)), tail_(std::move(tail)), threads_(threads) {}
 
 absl::Status GuardedKernel::Run(const KernelArgs& args) const {
-  // The other threads' flags were cleared by the guard before; a stale one costs time only.
   ExchangeInvalidFlag();
   MODELD_RETURN_IF_ERROR(fused_->Run(args));
   if (!ExchangeTeamsInvalidFlags(threads_)) return absl::OkStatus();
+  if (threads_ > 1) {
+    // The flag of another thread of the team may be from what that one did before. Both ways round
+    // differently: the result's last bits must not depend on that. Now that all flags are clear, a second run
+    // tells.
+    MODELD_RETURN_IF_ERROR(fused_->Run(args));
+    if (!ExchangeTeamsInvalidFlags(threads_)) return absl::OkStatus();
+  }
   MODELD_RETURN_IF_ERROR(bare_->Run(args));
   for (const TailPass& pass : tail_) {
     std::array<const std::byte*, 2> inputs = {args.outputs[0], nullptr};

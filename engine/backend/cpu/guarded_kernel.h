@@ -22,8 +22,8 @@ struct TailPass {
 };
 
 // Runs `fused`. If the processor then says that an invalid operation took place in one of `threads` threads
-// (invalid_flag.h), runs `bare`, which computes the same product alone, and the passes after it. Immutable;
-// thread-safe.
+// (invalid_flag.h), runs `bare`, which computes the same product alone, and the passes after it. Which of the
+// two depends on the inputs alone. Immutable; thread-safe.
 class GuardedKernel : public Kernel {
  public:
   GuardedKernel(std::unique_ptr<const Kernel> fused, std::unique_ptr<const Kernel> bare,
