@@ -103,7 +103,7 @@ TEST_CASE("a plan that is damaged, cut or gone falls through to compiling, count
 // A device that takes its time to compile from nothing.
 class Slow : public ReferenceBackend {
  public:
-  static constexpr absl::Duration kCompileTime = absl::Milliseconds(300);
+  static constexpr absl::Duration kCompileTime = absl::Seconds(1);
   absl::StatusOr<std::unique_ptr<Program>> Compile(const core::Graph& graph, const CompileOptions& options,
                                                    const CompileReuse& reuse) const override {
     if (reuse.layout == nullptr) absl::SleepFor(kCompileTime);
@@ -129,7 +129,7 @@ TEST_CASE(
   // All but what loading took.
   REQUIRE(pauses.size() == 1);
   CHECK(pauses[0] > absl::ZeroDuration());
-  CHECK(pauses[0] <= 2 * Slow::kCompileTime);
+  CHECK(pauses[0] <= daemon.store().plans().List().at(0).compile_time);
   // The first one paid in its daemon: it loads, and does not wait, though its program is in memory by
   // another's doing.
   pauses.clear();
