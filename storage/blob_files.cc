@@ -81,15 +81,13 @@ absl::Status BlobFiles::EnsureLayout() {
 
 absl::Status BlobFiles::MakeShards() {
   MODELD_ASSIGN_OR_RETURN(const std::vector<std::string> there, cache_->List(kBlobs));
-  bool made = false;
   for (int shard = 0; shard < kShards; ++shard) {
     const std::string name = absl::StrCat(absl::Hex(shard, absl::kZeroPad2));
     if (std::binary_search(there.begin(), there.end(), name)) continue;
     MODELD_RETURN_IF_ERROR(cache_->MakeDir(absl::StrCat(kBlobs, "/", name)));
-    made = true;
   }
-  // Also what an earlier start made and could not sync.
-  return made || there.size() < kShards ? cache_->SyncDir(kBlobs) : absl::OkStatus();
+  // Also when all were there: an earlier start may have made them and not have come to this.
+  return cache_->SyncDir(kBlobs);
 }
 
 absl::StatusOr<std::unique_ptr<File>> BlobFiles::OpenStaging(const std::string& name) {

@@ -109,19 +109,15 @@ void RemoveCandidate(StoreCore& core, const Digest& blob, CollectResult& result,
 }
 
 // Looks again at blobs whose marks could not be written.
-void MarkAgain(StoreCore& core, absl::Status& first) {
-  std::map<Digest, uint64_t> unmarked;
+absl::Status MarkAgain(StoreCore& core) {
+  std::vector<BlobRef> unmarked;
   {
     absl::MutexLock lock(&core.mu);
     std::erase_if(core.unmarked, [&](const auto& blob)
                                      ABSL_NO_THREAD_SAFETY_ANALYSIS { return core.IsGarbage(blob.first); });
-    unmarked = core.unmarked;
+    for (const auto& [digest, size] : core.unmarked) unmarked.push_back({digest, size});
   }
-  for (const auto& [digest, size] : unmarked) {
-    StoreCore::Pin pin(core, digest);
-    const absl::Status looked = core.Verify({digest, size});
-    if (!absl::IsDataLoss(looked)) Note(first, looked);  // a damaged one is marked now
-  }
+  return core.VerifyEach(unmarked);
 }
 
 // A quarantined file is of use while its blob is damaged.
@@ -160,7 +156,7 @@ absl::StatusOr<CollectResult> ModelStore::Collect(absl::Time now) {
   absl::Status first;
   RemoveExpired(*core_, now, result, first);
   SweepStaging(*core_, result, first);
-  MarkAgain(*core_, first);
+  Note(first, MarkAgain(*core_));
   std::set<Digest> candidates;
   {
     absl::MutexLock lock(&core_->mu);

@@ -74,6 +74,21 @@ TEST_CASE("a placed blob has its name for good, even when the power goes") {
   CHECK(absl::IsDataLoss(folder.files.Map({folder.blob.digest, 8}).status()));
 }
 
+TEST_CASE("folders that an earlier start made but did not sync are durable after the next one") {
+  FaultPlan plan;
+  auto fs = std::make_shared<FakeFileSystem>(plan, "the cache folder");
+  REQUIRE(fs->MakeDir("").ok());
+  REQUIRE(fs->MakeDir("blobs").ok());
+  REQUIRE(fs->SyncDir("").ok());
+  plan.DropSyncs(UINT64_MAX);
+  REQUIRE(BlobFiles(fs).EnsureLayout().ok());
+  plan.DropSyncs(0);
+  BlobFiles files(fs);
+  REQUIRE(files.EnsureLayout().ok());
+  fs->Crash(FakeFileSystem::Survival::kSyncedOnly);
+  CHECK(fs->List("blobs")->size() == 256);
+}
+
 TEST_CASE("discarding leaves the blob and removes the upload") {
   Folder folder;
   folder.Stage("put-1", "content");

@@ -74,13 +74,7 @@ absl::Status MendReferences(StoreCore& core) ABSL_LOCKS_EXCLUDED(core.mu) {
       if (core.files.CheckSize(blob).ok() == marked) doubtful.push_back(blob);
     }
   }
-  absl::Status first;
-  for (const BlobRef& blob : doubtful) {
-    StoreCore::Pin pin(core, blob.digest);
-    const absl::Status looked = core.Verify(blob);
-    if (!absl::IsDataLoss(looked)) Note(first, looked);  // a damaged one is marked now
-  }
-  return first;
+  return core.VerifyEach(doubtful);
 }
 
 absl::Status MendBlobFiles(StoreCore& core) ABSL_LOCKS_EXCLUDED(core.mu) {

@@ -261,6 +261,16 @@ absl::Status StoreCore::Verify(const BlobRef& blob) {
   return MarkGood(blob);
 }
 
+absl::Status StoreCore::VerifyEach(std::span<const BlobRef> blobs) {
+  absl::Status first;
+  for (const BlobRef& blob : blobs) {
+    const Pin pin(*this, blob.digest);
+    const absl::Status looked = Verify(blob);
+    if (first.ok() && !absl::IsDataLoss(looked)) first = looked;
+  }
+  return first;
+}
+
 absl::StatusOr<Region> StoreCore::Map(const PartitionId& reader, const BlobRef& blob, bool trust) {
   DigestLocks::Guard guard(digest_locks, blob.digest);
   std::optional<Region> shared;

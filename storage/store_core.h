@@ -107,6 +107,8 @@ class StoreCore {
   // Reads and hashes the blob's file. Marks it and moves it to quarantine when it is wrong or cannot be read:
   // DATA_LOSS.
   absl::Status Verify(const BlobRef& blob) ABSL_LOCKS_EXCLUDED(mu);
+  // Verify() of each. A damaged one is no error: it is marked then. The first other error, after all.
+  absl::Status VerifyEach(std::span<const BlobRef> blobs) ABSL_LOCKS_EXCLUDED(mu);
   // The shared mapping of a blob; verifies it the first time that this partition maps it in this process,
   // unless it is to be trusted by its size. DATA_LOSS as Verify(). Requires: a pin of any kind.
   absl::StatusOr<Region> Map(const PartitionId& reader, const BlobRef& blob, bool trust = false)
