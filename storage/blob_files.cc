@@ -133,11 +133,11 @@ absl::Status BlobFiles::Place(const Digest& blob, const std::string& name) {
 
 absl::Status BlobFiles::Discard(const Digest& blob, const std::string& name) {
   const std::string to = absl::StrCat(ShardPath(blob), "/", name, kSpent);
-  {
-    absl::MutexLock lock(&mu_);
-    spent_.insert(to);
-  }
-  return MoveIn(blob, name, to);
+  const absl::Status moved = MoveIn(blob, name, to);
+  // Only now: RemoveSpent() forgets what it does not find. After an error, too, the file may be there.
+  absl::MutexLock lock(&mu_);
+  spent_.insert(to);
+  return moved;
 }
 
 absl::Status BlobFiles::RemoveSpent() {
@@ -145,16 +145,16 @@ absl::Status BlobFiles::RemoveSpent() {
   std::vector<std::unique_ptr<File>> replaced;
   {
     absl::MutexLock lock(&mu_);
-    spent = spent_;
+    spent.swap(spent_);
     replaced.swap(replaced_);
   }
   absl::Status first;
   for (const std::string& path : spent) {
     const absl::Status removed = RemoveIfThere(path);
     if (first.ok()) first = removed;
-    if (!removed.ok()) continue;
+    if (removed.ok()) continue;
     absl::MutexLock lock(&mu_);
-    spent_.erase(path);
+    spent_.insert(path);
   }
   return first;
 }
