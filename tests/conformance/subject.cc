@@ -13,6 +13,9 @@ namespace {
 // Not meant to be reached: a vector that hangs is to fail alone.
 constexpr absl::Duration kPatience = absl::Minutes(2);
 
+// How long a process that is ending may take to be gone.
+constexpr absl::Duration kEnding = absl::Seconds(2);
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Subject>> Subject::Start(const SubjectOptions& options) {
@@ -35,9 +38,14 @@ absl::Status Subject::Connect() {
 absl::Status Subject::Use(const std::function<absl::Status(const client::Context&)>& use) {
   if (!context_) return absl::InternalError("there is no daemon");
   const absl::Status status = use(*context_);
-  // The connection breaks a little before the process is gone.
-  if (status.code() == absl::StatusCode::kUnavailable) absl::SleepFor(absl::Milliseconds(200));
-  const std::string how = daemon_->HowItEnded();
+  std::string how = daemon_->HowItEnded();
+  // The connection breaks a little before the process is gone: the call that it breaks is UNAVAILABLE, one
+  // after that FAILED_PRECONDITION.
+  const bool maybe_lost = absl::IsUnavailable(status) || absl::IsFailedPrecondition(status);
+  for (const absl::Time until = absl::Now() + kEnding; maybe_lost && how.empty() && absl::Now() < until;) {
+    absl::SleepFor(absl::Milliseconds(5));
+    how = daemon_->HowItEnded();
+  }
   if (how.empty()) return status;
   context_.reset();
   MODELD_RETURN_IF_ERROR(daemon_->Restart());
