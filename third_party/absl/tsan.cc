@@ -5,6 +5,8 @@
 
 #include <sanitizer/tsan_interface.h>
 
+#include <cstdint>
+
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
@@ -82,5 +84,15 @@ WRAP(WaitForTimeout, "_ZNK4absl7debian312Notification30WaitForNotificationWithTi
      (Notification * n, Duration t), (n, t), nullptr, n)
 WRAP(WaitForDeadline, "_ZNK4absl7debian312Notification31WaitForNotificationWithDeadlineENS0_4TimeE", bool,
      (Notification * n, Time t), (n, t), nullptr, n)
+
+// The errors of a Status are shared and counted. Who counts down has done with them; who counts down to none
+// deletes them within this call, after all others.
+void RealUnref(uintptr_t rep) asm("__real__ZN4absl7debian36Status15UnrefNonInlinedEm");
+void WrapUnref(uintptr_t rep) asm("__wrap__ZN4absl7debian36Status15UnrefNonInlinedEm");
+void WrapUnref(uintptr_t rep) {
+  __tsan_release(reinterpret_cast<void*>(rep));
+  __tsan_acquire(reinterpret_cast<void*>(rep));
+  RealUnref(rep);
+}
 
 #endif  // __SANITIZE_THREAD__
