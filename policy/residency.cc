@@ -5,6 +5,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <string>
 #include <tuple>
 
 #include "absl/status/status.h"
@@ -15,6 +16,15 @@
 
 namespace modeld::policy {
 namespace {
+
+// Wide enough for any number of programs: what is taken off must be what was added.
+using Sum = unsigned __int128;
+
+Sum BytesOf(const ResidentProgram& program) {
+  Sum bytes = program.own_bytes;
+  for (const SharedWeights& weights : program.weights) bytes += weights.bytes;
+  return bytes;
+}
 
 // Who holds each piece of shared weights, so that dropping programs one by one is counted in one pass.
 class Ledger {
@@ -27,8 +37,10 @@ class Ledger {
         piece.bytes = std::max(piece.bytes, weights.bytes);
         ++piece.holders;
       }
+      for (const std::string& owner : program.owners) owners_[owner] += BytesOf(program);
     }
     for (const auto& [id, piece] : pieces_) sum_ += piece.bytes;
+    partitions_ = std::max<size_t>(owners_.size(), 1);
   }
 
   void Drop(const ResidentProgram& program) {
@@ -37,10 +49,18 @@ class Ledger {
       Piece& piece = pieces_.at(weights.id);
       if (--piece.holders == 0) sum_ -= piece.bytes;
     }
+    for (const std::string& owner : program.owners) owners_.at(owner) -= BytesOf(program);
   }
 
   uint64_t Bytes() const {
-    return static_cast<uint64_t>(std::min<unsigned __int128>(sum_, std::numeric_limits<uint64_t>::max()));
+    return static_cast<uint64_t>(std::min<Sum>(sum_, std::numeric_limits<uint64_t>::max()));
+  }
+
+  // Whether each owner takes more than an equal part of the budget; what owners share counts for each.
+  bool OfGreedyAlone(const ResidentProgram& program, uint64_t budget_bytes) const {
+    return std::all_of(program.owners.begin(), program.owners.end(), [&](const std::string& owner) {
+      return owners_.at(owner) > budget_bytes / partitions_;
+    });
   }
 
  private:
@@ -48,13 +68,19 @@ class Ledger {
     uint64_t bytes = 0;
     uint64_t holders = 0;
   };
-  // Wide enough for any number of programs: what is taken off must be what was added.
-  unsigned __int128 sum_ = 0;
+  Sum sum_ = 0;
   std::map<uint64_t, Piece> pieces_;
+  std::map<std::string, Sum> owners_;
+  uint64_t partitions_ = 1;
 };
 
 absl::Duration IdleTime(const ResidentProgram& program, absl::Time now) {
   return std::max(now - program.last_used, absl::ZeroDuration());
+}
+
+bool IsYoung(const ResidentProgram& program, const ResidencyBounds& bounds, absl::Time now) {
+  const absl::Duration age = now - program.loaded_at;
+  return age >= absl::ZeroDuration() && age < bounds.min_residence;
 }
 
 // "avg10" of a line "some avg10=0.12 avg60=... total=...".
@@ -85,14 +111,36 @@ std::vector<uint64_t> ProgramsToDrop(std::span<const ResidentProgram> programs, 
   });
   Ledger rest(programs);
   std::vector<uint64_t> drop;
+  std::vector<const ResidentProgram*> young;
+  const auto too_much = [&] { return bounds.budget_bytes != 0 && rest.Bytes() > bounds.budget_bytes; };
+  const auto leave = [&](const ResidentProgram& program) {
+    rest.Drop(program);
+    drop.push_back(program.id);
+  };
   for (const ResidentProgram* program : idle) {
     const bool expired =
         bounds.keep_alive != absl::InfiniteDuration() && IdleTime(*program, now) >= bounds.keep_alive;
-    const bool too_much = bounds.budget_bytes != 0 && rest.Bytes() > bounds.budget_bytes;
     // The list begins with the longest unused: the first one that may stay ends it.
-    if (!expired && !too_much) break;
-    rest.Drop(*program);
-    drop.push_back(program->id);
+    if (!expired && !too_much()) return drop;
+    if (expired || !IsYoung(*program, bounds, now)) {
+      leave(*program);
+    } else {
+      young.push_back(program);
+    }
+  }
+  for (const ResidentProgram& program : programs) {
+    if (program.in_use && IsYoung(program, bounds, now)) young.push_back(&program);
+  }
+  while (too_much() && !young.empty()) {
+    const auto next = std::max_element(young.begin(), young.end(), [&](const auto* a, const auto* b) {
+      const auto rank = [&](const ResidentProgram& program) {
+        return std::tuple(rest.OfGreedyAlone(program, bounds.budget_bytes), program.loaded_at, program.id);
+      };
+      return rank(*a) < rank(*b);
+    });
+    if ((*next)->in_use) break;
+    leave(**next);
+    young.erase(next);
   }
   return drop;
 }
@@ -117,14 +165,12 @@ absl::StatusOr<MemoryPressure> ParseMemoryPressure(absl::string_view text) {
 
 ResidencyBounds UnderPressure(const ResidencyBounds& bounds, uint64_t resident_bytes,
                               const MemoryPressure& pressure) {
+  const bool critical = pressure.full_avg10 >= kCriticalFullAvg10;
+  if (!critical && !(pressure.some_avg10 >= kScarceSomeAvg10)) return bounds;
+  const uint64_t budget = critical ? 1 : std::max<uint64_t>(resident_bytes / 2, 1);
   ResidencyBounds tight = bounds;
-  uint64_t budget = bounds.budget_bytes;
-  if (pressure.full_avg10 >= kCriticalFullAvg10) {
-    budget = 1;
-  } else if (pressure.some_avg10 >= kScarceSomeAvg10) {
-    budget = std::max<uint64_t>(resident_bytes / 2, 1);
-  }
   tight.budget_bytes = bounds.budget_bytes == 0 ? budget : std::min(bounds.budget_bytes, budget);
+  tight.min_residence = absl::ZeroDuration();
   return tight;
 }
 

@@ -61,6 +61,10 @@ const Setting kSettings[] = {
     {"engine.resident_bytes", "MODELD_RESIDENT_BYTES", "--resident-bytes", K::kBytes,
      PLACE(uint64_t, residency.budget_bytes),
      "what models in memory may take together, those that run excepted; 0: half of the machine's memory"},
+    {"engine.min_residence", "MODELD_MIN_RESIDENCE", "--min-residence", K::kDuration,
+     PLACE(absl::Duration, residency.min_residence),
+     "so long after its load a model does not make room for others in memory; one that finds no room leaves "
+     "after its run; 0: the longest unused always goes, -1: the last to come"},
     {"engine.claim", "MODELD_CLAIM", "--claim", K::kSwitch, PLACE(bool, compile.claim),
      "for testing: false runs every operation as the core operations that it decomposes into"},
     {"engine.fuse", "MODELD_FUSE", "--fuse", K::kSwitch, PLACE(bool, compile.fuse),

@@ -176,15 +176,22 @@ absl::StatusOr<ProgramCache::ProgramPtr> ProgramCache::Lead(const std::string& p
 
 ProgramCache::ProgramPtr ProgramCache::Publish(const std::string& partition, const Key& key,
                                                ProgramSource::Made made) {
+  std::vector<ProgramPtr> gone;
   absl::MutexLock lock(&mu_);
   Entry& entry = entries_[key];
+  const absl::Time now = clock_.Now();
   // Two partitions may have made it at the same time: one of the two programs is enough.
-  if (entry.program == nullptr) entry.program = std::move(made.program);
+  if (entry.program == nullptr) {
+    entry.program = std::move(made.program);
+    entry.loaded_at = now;
+  }
   entry.compile_time = std::max(made.compile_time, entry.compile_time);
   Hold& hold = entry.holds[partition];
-  hold.last_used = clock_.Now();
+  hold.last_used = now;
   hold.fresh = true;
-  return entry.program;
+  ProgramPtr program = entry.program;
+  Shed({}, /*spare_fresh=*/true, gone);
+  return program;
 }
 
 void ProgramCache::Land(const std::string& partition, const Key& key, const std::shared_ptr<Flight>& flight,
@@ -198,22 +205,22 @@ void ProgramCache::Land(const std::string& partition, const Key& key, const std:
 }
 
 void ProgramCache::Release(const std::string& partition, const Key& key, ProgramPtr& program) {
-  {
-    absl::MutexLock lock(&mu_);
-    auto entry = entries_.find(key);
-    if (entry != entries_.end() && entry->second.program == program) {
-      if (auto hold = entry->second.holds.find(partition); hold != entry->second.holds.end()) {
-        hold->second.last_used = clock_.Now();
-        hold->second.fresh = false;
-        if (hold->second.runs > 0) --hold->second.runs;
-      }
+  std::vector<ProgramPtr> gone;
+  absl::MutexLock lock(&mu_);
+  auto entry = entries_.find(key);
+  if (entry != entries_.end() && entry->second.program == program) {
+    if (auto hold = entry->second.holds.find(partition); hold != entry->second.holds.end()) {
+      hold->second.last_used = clock_.Now();
+      hold->second.fresh = false;
+      if (hold->second.runs > 0) --hold->second.runs;
     }
   }
-  program.reset();
-  if (options_.bounds.keep_alive <= absl::ZeroDuration()) Tend();
+  gone.push_back(std::move(program));
+  if (over_budget_ || options_.bounds.keep_alive <= absl::ZeroDuration())
+    Shed({}, /*spare_fresh=*/true, gone);
 }
 
-std::vector<policy::ResidentProgram> ProgramCache::Residents() const {
+std::vector<policy::ResidentProgram> ProgramCache::Residents(bool spare_fresh) const {
   std::vector<policy::ResidentProgram> residents;
   uint64_t id = 0;
   for (const auto& [key, entry] : entries_) {
@@ -221,18 +228,28 @@ std::vector<policy::ResidentProgram> ProgramCache::Residents() const {
     resident.id = id++;
     if (entry.program == nullptr) continue;
     resident.weights = WeightsOf(*entry.program);
+    resident.loaded_at = entry.loaded_at;
     for (const auto& [partition, hold] : entry.holds) {
+      resident.owners.push_back(partition);
       resident.last_used = std::max(resident.last_used, hold.last_used);
-      resident.in_use = resident.in_use || hold.runs > 0;
+      resident.in_use = resident.in_use || hold.runs > 0 || (spare_fresh && hold.fresh);
     }
   }
   return residents;
 }
 
 void ProgramCache::Tend(const policy::MemoryPressure& pressure) {
-  std::vector<ProgramPtr> gone;  // destroyed without the lock
+  std::vector<ProgramPtr> gone;
   absl::MutexLock lock(&mu_);
-  const std::vector<policy::ResidentProgram> residents = Residents();
+  Shed(pressure, /*spare_fresh=*/false, gone);
+  for (auto& [key, entry] : entries_) {
+    for (auto& [partition, hold] : entry.holds) hold.fresh = false;
+  }
+}
+
+void ProgramCache::Shed(const policy::MemoryPressure& pressure, bool spare_fresh,
+                        std::vector<ProgramPtr>& gone) {
+  std::vector<policy::ResidentProgram> residents = Residents(spare_fresh);
   const policy::ResidencyBounds bounds =
       policy::UnderPressure(options_.bounds, policy::ResidentBytes(residents), pressure);
   std::vector<uint64_t> dropped = policy::ProgramsToDrop(residents, bounds, clock_.Now());
@@ -240,13 +257,17 @@ void ProgramCache::Tend(const policy::MemoryPressure& pressure) {
   uint64_t id = 0;
   for (auto entry = entries_.begin(); entry != entries_.end(); ++id) {
     if (!std::binary_search(dropped.begin(), dropped.end(), id) && entry->second.program != nullptr) {
-      for (auto& [partition, hold] : entry->second.holds) hold.fresh = false;
       ++entry;
       continue;
     }
     gone.push_back(std::move(entry->second.program));
     entry = entries_.erase(entry);
   }
+  std::erase_if(residents, [&](const policy::ResidentProgram& resident) {
+    return std::binary_search(dropped.begin(), dropped.end(), resident.id);
+  });
+  const uint64_t budget = options_.bounds.budget_bytes;
+  over_budget_ = budget != 0 && policy::ResidentBytes(residents) > budget;
 }
 
 ProgramCache::Dropped ProgramCache::Drop(const std::optional<Digest>& model_id,
@@ -263,7 +284,11 @@ ProgramCache::Dropped ProgramCache::Drop(const std::optional<Digest>& model_id,
     gone.push_back(std::move(entry->second.program));
     entry = entries_.erase(entry);
   }
-  return {gone.size() + own.size(), policy::ResidentBytes(before) - policy::ResidentBytes(Residents())};
+  Dropped dropped{gone.size() + own.size(),
+                  policy::ResidentBytes(before) - policy::ResidentBytes(Residents()),
+                  {gone.begin(), gone.end()}};
+  for (const OwnProgram& one : own) dropped.going.push_back(one.program);
+  return dropped;
 }
 
 void ProgramCache::DropPartition(const std::string& partition) {

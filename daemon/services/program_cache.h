@@ -85,7 +85,10 @@ class ProgramSource {
 // Keeps programs in memory for their partitions. A partition has a program while it used (built, fetched,
 // ran) it within `keep_alive`; the memory is shared among all partitions, and goes when none has it, or
 // earlier when the budget or the machine's memory asks for it. A program that runs never goes; its handles
-// stay valid, and get it back with the next run.
+// stay valid, and get it back with the next run. The budget is looked at with each load, each end of a run
+// while it is exceeded, and each Tend(): programs that are used by turns and do not all fit are not all
+// loaded with each use, since a newcomer does not displace what is young, and leaves after its run instead
+// (policy/residency.h).
 //
 // Sessions of one partition share without further ado: one compiles, those who ask meanwhile wait for it.
 // Across partitions the memory is shared and the time is not: a partition that asks for a program which
@@ -124,9 +127,8 @@ class ProgramCache {
   // handle.
   absl::StatusOr<HandlePtr> GetOwn(uint64_t session_id, Cancellation& cancellation, ProgramSource& source);
 
-  // Lets programs go: those that nobody used for keep_alive, then the longest unused while the rest exceeds
-  // the budget as `pressure` shrinks it. To be called every few seconds, and after runs when keep_alive is
-  // zero.
+  // Lets programs go as policy::ProgramsToDrop() says, within bounds that `pressure` shrinks. To be called
+  // every few seconds.
   void Tend(const policy::MemoryPressure& pressure = {});
   // A program that GetOwn() gave, with its device's name.
   struct OwnProgram {
@@ -139,6 +141,8 @@ class ProgramCache {
     uint64_t programs = 0;
     // Of their weights, without those that programs which stay share.
     uint64_t bytes = 0;
+    // Those of the programs that are alive yet go with the last run that uses them.
+    std::vector<std::weak_ptr<const Program>> going;
   };
   Dropped Drop(const std::optional<Digest>& model_id, const std::vector<OwnProgram>& own = {});
   // Forgets that a partition has programs; those that no other has go.
@@ -179,6 +183,7 @@ class ProgramCache {
   };
   struct Entry {
     ProgramPtr program;
+    absl::Time loaded_at;
     absl::Duration compile_time;
     std::map<std::string, Hold> holds;
   };
@@ -201,7 +206,13 @@ class ProgramCache {
             absl::StatusOr<ProgramPtr> result);
   // Ends a run.
   void Release(const std::string& partition, const Key& key, ProgramPtr& program);
-  std::vector<policy::ResidentProgram> Residents() const ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  // As policy takes them, by their places in entries_. `spare_fresh`: what was had for a run that is still to
+  // come is in use.
+  std::vector<policy::ResidentProgram> Residents(bool spare_fresh = false) const
+      ABSL_SHARED_LOCKS_REQUIRED(mu_);
+  // What goes is put into `gone`, to be destroyed without the lock.
+  void Shed(const policy::MemoryPressure& pressure, bool spare_fresh, std::vector<ProgramPtr>& gone)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The partition's program, or null.
   ProgramPtr Peek(const std::string& partition, const Key& key) const;
 
@@ -214,6 +225,8 @@ class ProgramCache {
   mutable absl::Mutex mu_;
   uint64_t next_lane_ ABSL_GUARDED_BY(mu_) = 1;
   std::map<Key, Entry> entries_ ABSL_GUARDED_BY(mu_);
+  // The ends of runs have something to do.
+  bool over_budget_ ABSL_GUARDED_BY(mu_) = false;
   std::map<std::pair<Key, std::string>, std::shared_ptr<Flight>> flights_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -7,90 +7,13 @@
 #include <vector>
 
 #include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
+#include "daemon/services/test_programs.h"
 
 namespace modeld {
 namespace {
 
-using Key = ProgramCache::Key;
-using ProgramPtr = ProgramCache::ProgramPtr;
-using HandlePtr = ProgramCache::HandlePtr;
-
-constexpr absl::Duration kKeepAlive = absl::Minutes(5);
-constexpr absl::Duration kCompileTime = absl::Seconds(1);
-constexpr uint64_t kWeightBytes = 1000;
-
-// What a test's partition has to go through for a program.
-class TestSource : public ProgramSource {
- public:
-  explicit TestSource(std::function<absl::StatusOr<Made>()> make) : make_(std::move(make)) {}
-  absl::StatusOr<Made> Make() override { return make_(); }
-  bool HasPaid() override { return paid; }
-  void NotePaid() override { paid = noted = true; }
-
-  bool paid = false;
-  bool noted = false;
-
- private:
-  const std::function<absl::StatusOr<Made>()> make_;
-};
-
-ProgramPtr NewProgram(const Region& weights) {
-  auto program = std::make_shared<Program>();
-  program->constants.push_back(weights);
-  return program;
-}
-
-Region Weights() {
-  return Region::FromVector(std::vector<std::byte>(kWeightBytes));
-}
-
-// A cache whose compilations take a second of a clock that only they and the tests move.
-struct Fixture {
-  explicit Fixture(policy::ResidencyBounds bounds = {.keep_alive = kKeepAlive, .budget_bytes = 0},
-                   bool delay = true)
-      : cache(pool, clock, {bounds, delay, [this](absl::Duration duration, const CancelToken&) {
-                              absl::MutexLock lock(&mu);
-                              pauses.push_back(duration);
-                            }}) {}
-
-  FakeClock clock;
-  Scheduler pool{{"compilations", 4, 16}};
-  std::atomic<int> made = 0;
-  absl::Mutex mu;
-  std::vector<absl::Duration> pauses;
-  ProgramCache cache;
-  Cancellation nobody_leaves;
-
-  TestSource compiling{[this]() -> absl::StatusOr<ProgramSource::Made> {
-    ++made;
-    clock.Advance(kCompileTime);
-    return ProgramSource::Made{NewProgram(Weights()), kCompileTime};
-  }};
-  HandlePtr Get(const std::string& partition, const Key& key, uint64_t session = 1) {
-    auto handle = cache.Get(partition, key, session, nobody_leaves, compiling);
-    REQUIRE(handle.ok());
-    return *handle;
-  }
-  ProgramPtr Use(const HandlePtr& handle) {
-    auto program = cache.Use(*handle, 1, nobody_leaves, compiling);
-    REQUIRE(program.ok());
-    return *program;
-  }
-  // For how long the partition's program stays; nothing: it has none.
-  std::optional<absl::Duration> Left(const std::string& partition, const Key& key) const {
-    for (const auto& residency : cache.Residencies()) {
-      if (residency.partition == partition && residency.key == key) return residency.idle_left;
-    }
-    return std::nullopt;
-  }
-};
-
-const Key kKey{Digest::Of("model"), "cpu", 0};
-const Key kOther{Digest::Of("other"), "cpu", 0};
-
 TEST_CASE("two sessions of one partition share a program that was compiled once") {
-  Fixture f;
+  ProgramFixture f;
   const auto a = f.Get("app:x", kKey, 1), b = f.Get("app:x", kKey, 2);
   CHECK(a->Peek() == b->Peek());
   CHECK(a->Peek() != nullptr);
@@ -99,7 +22,7 @@ TEST_CASE("two sessions of one partition share a program that was compiled once"
 }
 
 TEST_CASE("another model, device or number of threads is another program") {
-  Fixture f;
+  ProgramFixture f;
   const auto a = f.Get("app:x", kKey);
   for (const Key& key : {kOther, Key{kKey.model_id, "reference", 0}, Key{kKey.model_id, "cpu", 1}}) {
     CHECK(a->Peek() != f.Get("app:x", key)->Peek());
@@ -108,7 +31,7 @@ TEST_CASE("another model, device or number of threads is another program") {
 }
 
 TEST_CASE("another partition shares the memory but waits as long as compiling took") {
-  Fixture f;
+  ProgramFixture f;
   const auto a = f.Get("app:x", kKey), b = f.Get("app:y", kKey);
   CHECK(a->Peek() == b->Peek());
   CHECK(f.made == 1);
@@ -120,7 +43,7 @@ TEST_CASE("another partition shares the memory but waits as long as compiling to
 }
 
 TEST_CASE("a partition that paid before does its own work again, though another has the program in memory") {
-  Fixture f;
+  ProgramFixture f;
   const auto a = f.Get("app:x", kKey);
   f.compiling.paid = true;
   const auto b = f.Get("app:y", kKey);
@@ -130,7 +53,7 @@ TEST_CASE("a partition that paid before does its own work again, though another 
 }
 
 TEST_CASE("a user who does not mind has no partition wait") {
-  Fixture f({.keep_alive = kKeepAlive, .budget_bytes = 0}, /*delay=*/false);
+  ProgramFixture f({.keep_alive = kKeepAlive, .budget_bytes = 0}, /*delay=*/false);
   const auto a = f.Get("app:x", kKey), b = f.Get("app:y", kKey);
   CHECK(a->Peek() == b->Peek());
   CHECK(f.made == 1);
@@ -138,7 +61,7 @@ TEST_CASE("a user who does not mind has no partition wait") {
 }
 
 TEST_CASE("a program stays after its last handle, for as long as it is kept alive") {
-  Fixture f;
+  ProgramFixture f;
   std::weak_ptr<const Program> program = f.Get("app:x", kKey)->Peek();
   f.clock.Advance(kKeepAlive - absl::Seconds(1));
   f.cache.Tend();
@@ -154,7 +77,7 @@ TEST_CASE("a program stays after its last handle, for as long as it is kept aliv
 }
 
 TEST_CASE("a handle that was not used gives its program up, and gets it back with the next run") {
-  Fixture f;
+  ProgramFixture f;
   const auto handle = f.Get("app:x", kKey);
   CHECK(f.Left("app:x", kKey) == kKeepAlive);
   std::weak_ptr<const Program> program = handle->Peek();
@@ -176,7 +99,7 @@ TEST_CASE("a handle that was not used gives its program up, and gets it back wit
 }
 
 TEST_CASE("what another partition keeps in memory does not spare one that let go the time") {
-  Fixture f;
+  ProgramFixture f;
   const auto x = f.Get("app:x", kKey), y = f.Get("app:y", kKey);
   REQUIRE(f.pauses.size() == 1);
   f.clock.Advance(kKeepAlive / 2);
@@ -202,7 +125,7 @@ TEST_CASE("what another partition keeps in memory does not spare one that let go
 }
 
 TEST_CASE("a program that runs never goes") {
-  Fixture f({.keep_alive = kKeepAlive, .budget_bytes = 1});
+  ProgramFixture f({.keep_alive = kKeepAlive, .budget_bytes = 1});
   const auto handle = f.Get("app:x", kKey);
   {
     const ProgramPtr running = f.Use(handle);
@@ -215,7 +138,7 @@ TEST_CASE("a program that runs never goes") {
 }
 
 TEST_CASE("kept alive for ever, a program goes for want of memory alone") {
-  Fixture f({.keep_alive = absl::InfiniteDuration(), .budget_bytes = 0});
+  ProgramFixture f({.keep_alive = absl::InfiniteDuration(), .budget_bytes = 0});
   const auto handle = f.Get("app:x", kKey);
   f.clock.Advance(absl::Hours(10'000));
   f.cache.Tend();
@@ -226,7 +149,7 @@ TEST_CASE("kept alive for ever, a program goes for want of memory alone") {
 }
 
 TEST_CASE("kept alive for no time, a program goes with the end of its run") {
-  Fixture f({.keep_alive = absl::ZeroDuration(), .budget_bytes = 0});
+  ProgramFixture f({.keep_alive = absl::ZeroDuration(), .budget_bytes = 0});
   const auto handle = f.Get("app:x", kKey);
   std::weak_ptr<const Program> program;
   {
@@ -240,28 +163,8 @@ TEST_CASE("kept alive for no time, a program goes with the end of its run") {
   CHECK(f.Use(handle) != nullptr);
 }
 
-TEST_CASE("past the budget the longest unused goes first, and shared weights count once") {
-  Fixture f({.keep_alive = kKeepAlive, .budget_bytes = 2 * kWeightBytes});
-  const auto a = f.Get("app:x", kKey), b = f.Get("app:x", kOther);
-  f.cache.Tend();
-  CHECK(f.cache.totals().programs == 2);
-  CHECK(f.cache.totals().bytes == 2 * kWeightBytes);
-  TestSource shares{[&]() -> absl::StatusOr<ProgramSource::Made> {
-    return ProgramSource::Made{NewProgram(b->Peek()->constants[0]), kCompileTime};
-  }};
-  const auto c = *f.cache.Get("app:x", {kOther.model_id, "cpu", 1}, 1, f.nobody_leaves, shares);
-  f.cache.Tend();
-  CHECK(f.cache.totals().programs == 3);
-  CHECK(f.cache.totals().bytes == 2 * kWeightBytes);
-  const auto d = f.Get("app:x", {Digest::Of("third"), "cpu", 0});
-  f.cache.Tend();
-  CHECK(a->Peek() == nullptr);
-  CHECK(b->Peek() != nullptr);
-  CHECK(d->Peek() != nullptr);
-}
-
 TEST_CASE("the bytes in memory are told by device, of programs with and without handles, and add up") {
-  Fixture f;
+  ProgramFixture f;
   f.Get("app:x", kKey);
   const auto b = f.Get("app:x", {kKey.model_id, "reference", 0});
   using Bytes = std::map<std::string, uint64_t>;
@@ -295,7 +198,7 @@ TEST_CASE("the bytes in memory are told by device, of programs with and without 
 }
 
 TEST_CASE("a model that is stopped leaves memory at once, and one that runs with its run") {
-  Fixture f;
+  ProgramFixture f;
   const auto a = f.Get("app:x", kKey), b = f.Get("app:x", kOther);
   std::weak_ptr<const Program> idle = b->Peek(), runs = a->Peek();
   {
@@ -312,7 +215,7 @@ TEST_CASE("a model that is stopped leaves memory at once, and one that runs with
 }
 
 TEST_CASE("dropping tells what became free, which shared weights do with their last program") {
-  Fixture f;
+  ProgramFixture f;
   const auto a = f.Get("app:x", kKey);
   TestSource twin{[&]() -> absl::StatusOr<ProgramSource::Made> {
     auto program = std::make_shared<Program>();
@@ -328,7 +231,7 @@ TEST_CASE("dropping tells what became free, which shared weights do with their l
 }
 
 TEST_CASE("what is in memory is listed for each partition that has it, with and without handles") {
-  Fixture f;
+  ProgramFixture f;
   const auto x = f.Get("app:x", kKey);
   f.Get("app:y", kOther);
   f.clock.Advance(absl::Minutes(1));
@@ -362,7 +265,7 @@ TEST_CASE("what is in memory is listed for each partition that has it, with and 
 }
 
 TEST_CASE("a partition that is forgotten takes along what only it had") {
-  Fixture f;
+  ProgramFixture f;
   const auto a = f.Get("app:x", kKey), shared = f.Get("app:x", kOther), other = f.Get("app:y", kOther);
   std::weak_ptr<const Program> alone = a->Peek();
   f.cache.DropPartition("app:x");
@@ -372,7 +275,7 @@ TEST_CASE("a partition that is forgotten takes along what only it had") {
 }
 
 TEST_CASE("a program of its own is shared with nobody and goes with its handle") {
-  Fixture f;
+  ProgramFixture f;
   auto own = *f.cache.GetOwn(1, f.nobody_leaves, f.compiling);
   std::weak_ptr<const Program> program = own->Peek();
   f.Get("app:x", kKey);
@@ -385,7 +288,7 @@ TEST_CASE("a program of its own is shared with nobody and goes with its handle")
 }
 
 TEST_CASE("calls of one partition that come while a program is compiled wait for it") {
-  Fixture f;
+  ProgramFixture f;
   absl::Notification compiling, go_on;
   std::atomic<int> compiled = 0;
   TestSource slow{[&]() -> absl::StatusOr<ProgramSource::Made> {
@@ -413,7 +316,7 @@ TEST_CASE("calls of one partition that come while a program is compiled wait for
 }
 
 TEST_CASE("when the call that compiles is cancelled, those who wait still get the program") {
-  Fixture f;
+  ProgramFixture f;
   absl::Notification compiling, go_on;
   std::atomic<int> compiled = 0;
   TestSource slow{[&]() -> absl::StatusOr<ProgramSource::Made> {
@@ -439,7 +342,7 @@ TEST_CASE("when the call that compiles is cancelled, those who wait still get th
 }
 
 TEST_CASE("a call that waits for another's compilation can be cancelled alone") {
-  Fixture f;
+  ProgramFixture f;
   absl::Notification compiling, go_on;
   TestSource slow{[&]() -> absl::StatusOr<ProgramSource::Made> {
     compiling.Notify();
@@ -460,7 +363,7 @@ TEST_CASE("a call that waits for another's compilation can be cancelled alone") 
 }
 
 TEST_CASE("an error is everybody's who asked, and is not kept") {
-  Fixture f;
+  ProgramFixture f;
   TestSource refuse{
       []() -> absl::StatusOr<ProgramSource::Made> { return absl::UnimplementedError("no such op"); }};
   CHECK(absl::IsUnimplemented(f.cache.Get("app:x", kKey, 1, f.nobody_leaves, refuse).status()));
