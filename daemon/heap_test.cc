@@ -16,15 +16,15 @@ constexpr int kThreads = 8;
 constexpr size_t kPerThread = size_t{16} << 20;
 constexpr size_t kTotal = kThreads * kPerThread;
 
-// Resident bytes that no file backs.
+// Bytes that no file backs, resident or swapped out.
 size_t Resident() {
   std::ifstream status("/proc/self/status");
   std::string word;
-  size_t kib = 0;
+  size_t sum = 0, kib = 0;
   while (status >> word) {
-    if (word == "RssAnon:" && status >> kib) return kib << 10;
+    if ((word == "RssAnon:" || word == "VmSwap:") && status >> kib) sum += kib << 10;
   }
-  return 0;
+  return sum;
 }
 
 // Fills and frees blocks of this size on threads of their own, a small one behind them kept in use, as calls

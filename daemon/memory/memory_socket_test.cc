@@ -311,10 +311,14 @@ TEST_CASE("Garbage and truncated requests end the connection only") {
 TEST_CASE("A silent client is dropped") {
   Fixture fixture({.max_connections = 16, .max_silence = std::chrono::milliseconds(20)});
   RawClient silent = fixture.Connect();
-  RawClient half = fixture.Connect();
-  REQUIRE(half.Send("MDM1"));
   CHECK_FALSE(silent.Receive().code.has_value());
-  CHECK_FALSE(half.Receive().code.has_value());
+  // A busy machine may drop this one before it has said a word.
+  while (true) {
+    RawClient half = fixture.Connect();
+    if (!half.Send("MDM1")) continue;
+    CHECK_FALSE(half.Receive().code.has_value());
+    break;
+  }
 }
 
 TEST_CASE("Past the limit the longest silent connection makes room") {

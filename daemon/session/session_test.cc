@@ -59,13 +59,15 @@ TEST_CASE("Taking back a callback that runs waits until it is done") {
   });
   std::thread closer([&] { session.Close(); });
   started.WaitForNotification();
+  bool done_before_return = false;
   std::thread remover([&] {
     session.RemoveOnClose(id);
-    CHECK(done);
+    done_before_return = done;
   });
   go_on.Notify();
   remover.join();
   closer.join();
+  CHECK(done_before_return);
 }
 
 TEST_CASE("Roles have names") {
