@@ -153,7 +153,10 @@ class BusyProcess {
     ::fcntl(pipes[0], F_SETFD, FD_CLOEXEC);
     std::string folder_setting = std::string(kBusyFolder) + "=" + folder;
     std::string fd_setting = std::string(kBusyFd) + "=" + std::to_string(pipes[1]);
-    std::vector<char*> environment = {folder_setting.data(), fd_setting.data(), nullptr};
+    std::vector<char*> environment = {folder_setting.data(), fd_setting.data()};
+    // A sanitizer's options, too.
+    for (char** variable = environ; *variable != nullptr; ++variable) environment.push_back(*variable);
+    environment.push_back(nullptr);
     std::string program = "/proc/self/exe", test = "[.busy]";
     char* arguments[] = {program.data(), test.data(), nullptr};
     REQUIRE(::posix_spawn(&pid_, program.c_str(), nullptr, nullptr, arguments, environment.data()) == 0);

@@ -22,7 +22,7 @@ namespace modeld::testing {
 namespace {
 
 // Instrumented binaries are slow to start; this is not meant to be reached.
-constexpr absl::Duration kPatience = absl::Seconds(60);
+constexpr absl::Duration kPatience = absl::Minutes(5);
 
 // Bazel starts tests in the root of their runfiles; a program that is started otherwise has them beside it.
 std::string DaemonPath() {
