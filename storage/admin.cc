@@ -88,14 +88,7 @@ std::vector<StagedInfo> ModelStore::ListStaged() const {
   absl::MutexLock lock(&core_->mu);
   std::vector<StagedInfo> list;
   for (const auto& [id, upload] : core_->index.records().uploads) {
-    StagedInfo& info = list.emplace_back();
-    info.partition = core_->NameOf(id.first);
-    info.blob = {id.second, upload.size_bytes()};
-    info.committed_bytes = upload.durable_bytes();
-    info.finished = upload.finished();
-    info.open = core_->open_uploads.contains(id);
-    info.created = absl::FromUnixMicros(upload.created_us());
-    info.touched = absl::FromUnixMicros(upload.touched_us());
+    list.push_back(core_->Describe(id, upload));
   }
   return list;
 }

@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include "storage/integrity.h"
 #include "storage/ledger.h"
 #include "storage/space.h"
 #include "storage/test_store.h"
@@ -62,6 +63,55 @@ TEST_CASE("listings tell sizes, keys and times") {
   CHECK(usage.partitions == 2);
   upload->reset();
   CHECK(store->Usage().staged_bytes == 100);
+  CHECK_FALSE(store->ListStaged()[0].open);
+}
+
+TEST_CASE("a listing and the sender's own partition are told when an upload last got on") {
+  TestStore store;
+  const std::string bytes = Bytes(1000, 3);
+  const BlobRef ref = RefOf(bytes);
+  auto lease = store->NewLease();
+  const auto state = [&](const Partition& partition) {
+    return store->integrity().StateOf(partition, ref, *lease).value();
+  };
+  const auto check = [&](bool open, absl::Time last_bytes) {
+    const std::vector<StagedInfo> staged = store->ListStaged();
+    REQUIRE(staged.size() == 1);
+    CHECK(staged[0].open == open);
+    CHECK(staged[0].last_bytes == last_bytes);
+    CHECK(state(kOne).open == open);
+    CHECK(state(kOne).last_bytes == last_bytes);
+    CHECK_FALSE(state(kTwo).open);
+    CHECK(state(kTwo).last_bytes == absl::InfinitePast());
+  };
+  const auto later = [&] {
+    store.clock.Advance(absl::Seconds(10));
+    return store.clock.Now();
+  };
+  CHECK(state(kOne).last_bytes == absl::InfinitePast());
+  absl::Time last = store.clock.Now();
+  auto upload = store->OpenUpload(kOne, ref, *lease);
+  REQUIRE(upload.ok());
+  check(true, last);
+  last = later();
+  REQUIRE((*upload)->Append(0, bytes.substr(0, 100)).ok());
+  check(true, last);
+  later();
+  // Neither nothing nor what is refused is a byte that came.
+  REQUIRE((*upload)->Append(100, "").ok());
+  CHECK(absl::IsOutOfRange((*upload)->Append(500, "x")));
+  check(true, last);
+  last = later();
+  upload->reset();
+  check(false, last);  // when the rest of what came was written down
+  later();
+  lease.reset();
+  store.Start();
+  lease = store->NewLease();
+  check(false, last);
+  later();
+  REQUIRE(store->PutBlob(kOne, ref, Region::Copy(bytes), *lease).ok());
+  CHECK(state(kOne).complete);
   CHECK_FALSE(store->ListStaged()[0].open);
 }
 

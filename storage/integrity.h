@@ -29,6 +29,10 @@ struct UploadState {
   bool complete = false;
   // What OpenUpload() would lack, in order; empty when complete.
   std::vector<ByteRange> missing;
+  // A call of the partition sends it now.
+  bool open = false;
+  // When the last byte came, or that call began. InfinitePast(): nothing is kept, or it is complete.
+  absl::Time last_bytes = absl::InfinitePast();
 };
 
 // Which unfinished uploads PrunePartials() takes.

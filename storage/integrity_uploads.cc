@@ -15,19 +15,6 @@ namespace {
 // A claimed upload stands among the open ones: nobody resumes it, and the collector leaves it alone.
 using Claimed = std::vector<Owned>;
 
-StagedInfo Describe(const Index& index, const Owned& id, const record::UploadRecord& upload) {
-  StagedInfo info;
-  auto partition = index.records().partitions.find(id.first);
-  info.partition = partition != index.records().partitions.end() ? partition->second.name()
-                                                                 : absl::StrCat("?", id.first.ToHex());
-  info.blob = {id.second, upload.size_bytes()};
-  info.committed_bytes = upload.durable_bytes();
-  info.finished = upload.finished();
-  info.created = absl::FromUnixMicros(upload.created_us());
-  info.touched = absl::FromUnixMicros(upload.touched_us());
-  return info;
-}
-
 // Whether a session holds the blob for the partition.
 bool IsLeased(const StoreCore& core, const Owned& id) ABSL_SHARED_LOCKS_REQUIRED(core.mu) {
   return std::any_of(core.leases.begin(), core.leases.end(),
@@ -74,7 +61,15 @@ absl::StatusOr<UploadState> Integrity::StateOf(const Partition& partition, const
     map.HoldBits(mendable.right.bits());
     if (!map.is_prefix()) map.Empty();  // as OpenUpload() does
   }
-  return UploadState{map.held_bytes(), false, map.missing()};
+  UploadState state{map.held_bytes(), false, map.missing()};
+  const auto sending = core_.sending.find(id);
+  state.open = sending != core_.sending.end();
+  if (state.open) {
+    state.last_bytes = sending->second.last_bytes;
+  } else if (resumable) {
+    state.last_bytes = absl::FromUnixMicros(upload->second.touched_us());
+  }
+  return state;
 }
 
 absl::StatusOr<uint64_t> Integrity::DeleteUpload(const Digest& blob) {
@@ -111,7 +106,7 @@ absl::StatusOr<std::vector<StagedInfo>> Integrity::PrunePartials(const PartialFi
     const absl::Time now = core_.clock.Now();
     for (const auto& [id, upload] : core_.index.records().uploads) {
       if (upload.finished() || core_.open_uploads.contains(id)) continue;
-      const StagedInfo info = Describe(core_.index, id, upload);
+      const StagedInfo info = core_.Describe(id, upload);
       if (filter.partition && *filter.partition != info.partition) continue;
       if (now - info.touched < filter.older_than) continue;
       chosen.push_back(info);

@@ -142,6 +142,7 @@ absl::StatusOr<std::unique_ptr<Upload>> ModelStore::OpenUpload(const Partition& 
     MODELD_RETURN_IF_ERROR(core_->CheckStagingLimit(state->id.first, ref));
     MODELD_RETURN_IF_ERROR(core_->BeginWriting(state->id.first, ref, state.get(), /*anew=*/false));
     core_->open_uploads.insert(state->id);
+    core_->BeginSending(state->id);
     state->claimed = true;
     auto found = core_->index.records().uploads.find(state->id);
     bool resumable = found != core_->index.records().uploads.end() && !found->second.finished() &&
@@ -176,6 +177,7 @@ absl::Status ModelStore::PutBlob(const Partition& partition, const BlobRef& ref,
     MODELD_RETURN_IF_ERROR(core_->BeginWriting(id.first, ref, &temp, /*anew=*/true));
     temp = BlobFiles::TempName(core_->next_temp++);
     core_->live_temps.insert(temp);
+    core_->BeginSending(id);
   }
   StoreCore::Pin pin(*core_, ref.digest);
   absl::Status placed = WriteTemp(core_->files, temp, bytes);
@@ -183,6 +185,7 @@ absl::Status ModelStore::PutBlob(const Partition& partition, const BlobRef& ref,
   if (!placed.ok()) core_->files.RemoveStaging(temp).IgnoreError();  // else the collector does it
   absl::MutexLock lock(&core_->mu);
   core_->live_temps.erase(temp);
+  core_->EndSending(id);
   core_->promises.Release(&temp);
   if (!placed.ok()) return placed;
   if (core_->open_uploads.contains(id)) {

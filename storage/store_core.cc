@@ -115,6 +115,36 @@ void StoreCore::LetGo(Lease& lease, const Owned& blob) {
   if (held != leases.end() && held->second.erase(blob) > 0) Unpin(blob.second);
 }
 
+void StoreCore::BeginSending(const Owned& blob) {
+  Sending& entry = sending[blob];
+  ++entry.calls;
+  entry.last_bytes = clock.Now();
+}
+
+void StoreCore::NoteBytes(const Owned& blob) {
+  const auto entry = sending.find(blob);
+  if (entry != sending.end()) entry->second.last_bytes = clock.Now();
+}
+
+void StoreCore::EndSending(const Owned& blob) {
+  const auto entry = sending.find(blob);
+  if (entry != sending.end() && --entry->second.calls == 0) sending.erase(entry);
+}
+
+StagedInfo StoreCore::Describe(const Owned& blob, const record::UploadRecord& upload) const {
+  StagedInfo info;
+  info.partition = NameOf(blob.first);
+  info.blob = {blob.second, upload.size_bytes()};
+  info.committed_bytes = upload.durable_bytes();
+  info.finished = upload.finished();
+  info.created = absl::FromUnixMicros(upload.created_us());
+  info.touched = absl::FromUnixMicros(upload.touched_us());
+  const auto entry = sending.find(blob);
+  info.open = entry != sending.end();
+  info.last_bytes = info.open ? entry->second.last_bytes : info.touched;
+  return info;
+}
+
 void StoreCore::Release(const Lease& lease) {
   absl::MutexLock lock(&mu);
   auto held = leases.find(&lease);

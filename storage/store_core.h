@@ -113,6 +113,13 @@ class StoreCore {
   // unless it is to be trusted by its size. DATA_LOSS as Verify(). Requires: a pin of any kind.
   absl::StatusOr<Region> Map(const PartitionId& reader, const BlobRef& blob, bool trust = false)
       ABSL_LOCKS_EXCLUDED(mu);
+  // A call begins to send a blob for a partition, was sent bytes of it, ends.
+  void BeginSending(const Owned& blob) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  void NoteBytes(const Owned& blob) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  void EndSending(const Owned& blob) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
+  // An upload as listings show it.
+  StagedInfo Describe(const Owned& blob, const record::UploadRecord& upload) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   // Adds the digests of a blob's chunks to `changes` unless they are known, or it has but one.
   void NoteChunks(const BlobRef& blob, std::span<const Digest> sums, Transaction& changes)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
@@ -216,6 +223,12 @@ class StoreCore {
   absl::flat_hash_map<Digest, Mapping> mappings ABSL_GUARDED_BY(mu);
   // Uploads that an Upload object, or the collector, works on.
   std::set<Owned> open_uploads ABSL_GUARDED_BY(mu);
+  // Who is sent bytes now: by how many calls, and when the last bytes came or the last call began.
+  struct Sending {
+    int calls = 0;
+    absl::Time last_bytes;
+  };
+  std::map<Owned, Sending> sending ABSL_GUARDED_BY(mu);
   std::set<Digest> candidates ABSL_GUARDED_BY(mu);
   std::set<Owned> unflushed_uses ABSL_GUARDED_BY(mu);
   Promises promises ABSL_GUARDED_BY(mu);

@@ -168,9 +168,10 @@ struct StagedInfo {
   BlobRef blob;
   uint64_t committed_bytes = 0;  // received and durable; equals blob.size_bytes when finished
   bool finished = false;         // verified, waiting for a model that names it
-  bool open = false;             // a session is sending it now
+  bool open = false;             // a call is sending it now
   absl::Time created;
   absl::Time touched;
+  absl::Time last_bytes;  // when the last byte came, or the call that sends it began
 };
 
 // The whole store, in bytes.

@@ -59,6 +59,7 @@ Upload::State::~State() {
   if (!claimed) return;
   absl::MutexLock lock(&core.mu);
   core.open_uploads.erase(id);
+  core.EndSending(id);
   // A file that was cleared away goes with this. What others were promised must be written anew.
   if (ended && !core.index.records().uploads.contains(id)) core.promises.SetWritten(id, 0);
   core.promises.Release(this);
@@ -195,6 +196,7 @@ absl::Status Upload::State::Append(uint64_t offset, absl::string_view bytes) {
     return absl::OutOfRangeError(absl::StrCat(Name(), ": ", bytes.size(), " bytes at ", offset, ", only ",
                                               takes, " are missing there"));
   }
+  const bool came = !bytes.empty();
   while (!bytes.empty()) {
     const absl::string_view piece = bytes.substr(0, std::min<uint64_t>(bytes.size(), held.room()));
     MODELD_RETURN_IF_ERROR(TakePiece(piece));
@@ -203,6 +205,7 @@ absl::Status Upload::State::Append(uint64_t offset, absl::string_view bytes) {
   {
     absl::MutexLock lock(&core.mu);
     core.promises.SetWritten(id, held.held_bytes());
+    if (came) core.NoteBytes(id);
   }
   // A map that is not a prefix keeps whole chunks alone.
   const uint64_t kept = held.is_prefix() ? held.held_bytes() : held.whole_bytes();
