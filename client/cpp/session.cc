@@ -88,10 +88,7 @@ std::shared_ptr<grpc::ClientContext> Caller::NewContext(const CallScope& scope) 
 }
 
 absl::Status Caller::CheckAlive() const {
-  if (session_->Alive()) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      "modeld: the session of this object ended with its connection; connect anew, and build or fetch it "
-      "again");
+  return session_->Alive() ? absl::OkStatus() : SessionEndedError();
 }
 
 absl::Status Caller::ErrorOf(absl::Status status) const {

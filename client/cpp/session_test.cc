@@ -152,6 +152,7 @@ TEST_CASE("After a restart old handles are FAILED_PRECONDITION and the client go
   };
   for (const absl::Status& status : statuses) {
     CHECK(status.code() == absl::StatusCode::kFailedPrecondition);
+    CHECK(IsSessionEnded(status));
     CHECK_THAT(Message(status), Contains("session"));
   }
   absl::Notification called;

@@ -10,6 +10,7 @@ namespace modeld::client {
 namespace {
 
 constexpr absl::string_view kDetailUrl = "type.googleapis.com/modeld.v1.ErrorDetail";
+constexpr absl::string_view kSessionEndedUrl = "modeld/session-ended";
 
 ErrorDetail FromMessage(const v1::ErrorDetail& message) {
   ErrorDetail detail;
@@ -57,6 +58,18 @@ std::optional<ErrorDetail> ErrorDetailOf(const absl::Status& status) {
                        .found = site->found};
   }
   return std::nullopt;
+}
+
+absl::Status SessionEndedError() {
+  absl::Status status = absl::FailedPreconditionError(
+      "modeld: the session of this object ended with its connection; connect anew, and build or fetch it "
+      "again");
+  status.SetPayload(kSessionEndedUrl, absl::Cord());
+  return status;
+}
+
+bool IsSessionEnded(const absl::Status& status) {
+  return status.GetPayload(kSessionEndedUrl).has_value();
 }
 
 }  // namespace modeld::client

@@ -32,6 +32,12 @@ absl::Status FromGrpcStatus(const grpc::Status& status);
 // What the daemon, or a GraphBuilder's call, attached to an error. Nothing when there is nothing.
 std::optional<ErrorDetail> ErrorDetailOf(const absl::Status& status);
 
+// What a call on an object of a session is answered that ended before the call was sent: FAILED_PRECONDITION.
+absl::Status SessionEndedError();
+
+// Whether an error is that one: the daemon has gone, or the connection was lost, between two calls.
+bool IsSessionEnded(const absl::Status& status);
+
 }  // namespace modeld::client
 
 #endif  // MODELD_CLIENT_CPP_STATUS_H_

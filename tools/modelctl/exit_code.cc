@@ -39,6 +39,7 @@ absl::Status UsageError(absl::string_view message) {
 ExitCode ExitCodeOf(const absl::Status& status) {
   if (status.GetPayload(kUsageUrl)) return ExitCode::kUsage;
   if (absl::IsInvalidArgument(status) && NamesPartition(status.message())) return ExitCode::kUsage;
+  if (client::IsSessionEnded(status)) return ExitCode::kUnreachable;
   const auto detail = client::ErrorDetailOf(status);
   if (detail && detail->reason == "REASON_QUEUE_FULL") return ExitCode::kBusy;
   for (const auto& [code, exit] : kCodes) {

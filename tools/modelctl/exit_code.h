@@ -24,8 +24,9 @@ enum class ExitCode : int {
 // INVALID_ARGUMENT that is the command line's fault: kUsage.
 absl::Status UsageError(absl::string_view message);
 
-// The code for an error. kInterrupted for CANCELLED, which only the user's interrupt causes. kUsage also
-// where the daemon says that the name of a partition, which came from the command line, is malformed.
+// The code for an error. kUnreachable also where the connection was lost between two calls. kInterrupted for
+// CANCELLED, which only the user's interrupt causes. kUsage also where the daemon says that the name of a
+// partition, which came from the command line, is malformed.
 ExitCode ExitCodeOf(const absl::Status& status);
 
 }  // namespace modeld::tools
