@@ -214,7 +214,7 @@ TEST_CASE("a daemon that ends does not wait for those who watch") {
   Fixture f;
   Watch watch(f.admin, 60'000);
   watch.Next();
-  CHECK(f.daemon.services().Drain(absl::Now() + absl::Seconds(30)));
+  CHECK(f.daemon.services().Drain(absl::InfiniteFuture()));
   v1::ActivityResponse message;
   CHECK_FALSE(watch.reader->Read(&message));
   CHECK(watch.reader->Finish().error_code() == grpc::StatusCode::UNAVAILABLE);

@@ -210,7 +210,7 @@ TEST_CASE("a run with too few bytes, or answers too big for a message, is refuse
 // Starts a run on the gated device, waits until its first step has begun, does `stop`, then opens the gate.
 // Returns how the call ended; `steps` tells how many steps were begun.
 grpc::Status StopDuringRun(TestDaemon& daemon, const TestClient& client, uint64_t graph,
-                           const std::function<void(grpc::ClientContext&)>& stop, int& steps) {
+                           const std::function<void()>& stop, int& steps) {
   daemon.gated.steps.Close();
   const int before = daemon.gated.steps.arrived();
   grpc::Status status;
@@ -221,12 +221,10 @@ grpc::Status StopDuringRun(TestDaemon& daemon, const TestClient& client, uint64_
   (*request.mutable_inputs())["x"] = FloatBytes({1, 2, 3});
   std::thread runner([&] { status = client.inference->Run(&call, request, &response); });
   daemon.gated.steps.AwaitArrivals(before + 1);
-  stop(call);
-  // The token is set at the latest when the waiting call has polled; the step in progress ends after that.
-  absl::SleepFor(absl::Milliseconds(200));
+  stop();
   daemon.gated.steps.Open();
   runner.join();
-  REQUIRE(daemon.services().Drain(absl::Now() + absl::Seconds(30)));
+  REQUIRE(daemon.services().Drain(absl::InfiniteFuture()));
   steps = daemon.gated.steps.arrived() - before;
   return status;
 }
@@ -235,12 +233,41 @@ TEST_CASE("a run stops between two steps when its call is cancelled") {
   TestFolder folder;
   TestDaemon daemon(folder.path());
   const TestClient client = daemon.App();
-  const uint64_t graph = client.BuildWhole(client.MakeContext("gated"), AddGraph());
-  int steps = 0;
-  const grpc::Status status = StopDuringRun(
-      daemon, client, graph, [](grpc::ClientContext& call) { call.TryCancel(); }, steps);
+  TestGraph chain;
+  OperandId end = chain.Float("x", {3});
+  for (int i = 0; i < 14; ++i) end = chain.Op("sin", {end});
+  chain.Output("y", end);
+  const uint64_t graph = client.BuildWhole(client.MakeContext("gated"), chain.graph());
+  Gate& gate = daemon.gated.steps;
+  REQUIRE(client.Run(graph, {1, 2, 3}).ok());
+  const int before = gate.arrived(), all = before;
+  REQUIRE(all >= 14);
+
+  gate.Close();
+  grpc::Status status;
+  CallContext call;
+  v1::RunRequest request;
+  v1::RunResponse response;
+  request.set_graph_id(graph);
+  (*request.mutable_inputs())["x"] = FloatBytes({1, 2, 3});
+  std::thread runner([&] { status = client.inference->Run(&call, request, &response); });
+  gate.AwaitArrivals(before + 1);
+  call.TryCancel();
+  // The daemon hears of it during one of the first steps: each takes twice as long as the one before it, all
+  // together minutes.
+  const Counter& cancelled = daemon.metrics.counter(CounterName::kInferenceRequests, {"cancelled"});
+  absl::Duration hold = absl::Milliseconds(10);
+  for (int step = 1; step <= all && cancelled.value() == 0; ++step, hold *= 2) {
+    absl::SleepFor(hold);
+    gate.LetOne();
+    while (step < all && gate.arrived() == before + step && cancelled.value() == 0) {
+      absl::SleepFor(absl::Milliseconds(1));
+    }
+  }
+  runner.join();
   CHECK(status.error_code() == grpc::StatusCode::CANCELLED);
-  CHECK(steps == 1);
+  CHECK(cancelled.value() == 1);
+  CHECK(gate.arrived() - before < all);
 }
 
 // Bytes of arenas of all that is loaded, in use or kept for the next run.
@@ -275,13 +302,10 @@ TEST_CASE("a run keeps its memory for the next one when it ends well, and gives 
   });
   daemon.gated.steps.AwaitArrivals(before + 1);
   CHECK(ArenaBytes(admin) == kept);
-  call.TryCancel();
-  runner.join();
-  // The step in progress ends when the call has seen that nobody waits any more.
-  absl::SleepFor(absl::Milliseconds(200));
+  daemon.services().CancelAll();
   daemon.gated.steps.Open();
-  const Counter& cancelled = daemon.metrics.counter(CounterName::kInferenceRequests, {"cancelled"});
-  while (cancelled.value() == 0) absl::SleepFor(absl::Milliseconds(5));
+  runner.join();
+  CHECK(daemon.metrics.counter(CounterName::kInferenceRequests, {"cancelled"}).value() == 1);
   CHECK(ArenaBytes(admin) == 0);
 
   REQUIRE(client.Run(graph, {1, 2, 3}).ok());
@@ -305,7 +329,7 @@ TEST_CASE("a run stops between two steps when its session ends") {
   const uint64_t graph = client.BuildWhole(client.MakeContext("gated"), AddGraph());
   int steps = 0;
   const grpc::Status status = StopDuringRun(
-      daemon, client, graph, [&](grpc::ClientContext&) { daemon.HangUp(client); }, steps);
+      daemon, client, graph, [&] { daemon.HangUp(client); }, steps);
   CHECK(status.error_code() == grpc::StatusCode::CANCELLED);
   CHECK(steps == 1);
   CHECK_FALSE(daemon.services().busy());
@@ -319,7 +343,7 @@ TEST_CASE("a graph that is freed while it runs lives until the run ends") {
   int steps = 0;
   const grpc::Status status = StopDuringRun(
       daemon, client, graph,
-      [&](grpc::ClientContext&) {
+      [&] {
         CallContext call;
         v1::DestroyGraphRequest request;
         v1::DestroyGraphResponse response;
@@ -340,7 +364,7 @@ TEST_CASE("destroying a context cancels what runs in it") {
   int steps = 0;
   const grpc::Status status = StopDuringRun(
       daemon, client, graph,
-      [&](grpc::ClientContext&) {
+      [&] {
         CallContext call;
         v1::DestroyContextRequest request;
         v1::DestroyContextResponse response;
@@ -358,7 +382,7 @@ TEST_CASE("after Drain no call is let in") {
   const TestClient client = daemon.App();
   client.MakeContext();
   CHECK(daemon.services().busy());
-  CHECK(daemon.services().Drain(absl::Now() + absl::Seconds(30)));
+  CHECK(daemon.services().Drain(absl::InfiniteFuture()));
   CallContext call;
   v1::Capabilities response;
   CHECK(client.contexts->GetCapabilities(&call, {}, &response).error_code() == grpc::StatusCode::UNAVAILABLE);

@@ -91,7 +91,7 @@ struct Services::Parts {
 
   // Lets programs that nothing uses go, and the memory of their runs with them.
   void Tend() {
-    programs.Tend(ReadMemoryPressure());
+    programs.Tend(options.memory_pressure ? options.memory_pressure() : ReadMemoryPressure());
     for (const auto& session : table.All()) {
       for (const auto& graph : session->Graphs()) {
         if (graph->program->Peek() == nullptr) graph->arenas.Trim();

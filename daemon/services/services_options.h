@@ -64,6 +64,8 @@ struct ServicesOptions {
   policy::ResidencyBounds residency = {};
   // How partitions wait for what others have compiled. Null: by the real time.
   ProgramCache::Pause pause = nullptr;
+  // How short of memory the machine is, asked every few seconds. Null: the kernel's word.
+  std::function<policy::MemoryPressure()> memory_pressure = nullptr;
 };
 
 }  // namespace modeld

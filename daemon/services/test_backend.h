@@ -17,16 +17,24 @@ class Gate {
   void Close() {
     absl::MutexLock lock(&mu_);
     open_ = false;
+    let_ = 0;
   }
   void Open() {
     absl::MutexLock lock(&mu_);
     open_ = true;
   }
-  // Counts, then waits until the gate is open.
+  // One may pass though the gate is closed: who waits, or the next to come.
+  void LetOne() {
+    absl::MutexLock lock(&mu_);
+    ++let_;
+  }
+  // Counts, then waits until the gate is open, or one is let through.
   void Pass() {
+    const auto may_pass = [this] { return open_ || let_ > 0; };
     absl::MutexLock lock(&mu_);
     ++arrived_;
-    mu_.Await(absl::Condition(&open_));
+    mu_.Await(absl::Condition(&may_pass));
+    if (!open_) --let_;
   }
   // Waits until `count` have come to the gate.
   void AwaitArrivals(int count) {
@@ -42,6 +50,7 @@ class Gate {
  private:
   absl::Mutex mu_;
   bool open_ = true;
+  int let_ = 0;
   int arrived_ = 0;
 };
 

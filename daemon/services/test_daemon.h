@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <memory>
@@ -16,6 +17,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "base/clock.h"
 #include "client/codec/graph_codec.h"
 #include "daemon/services/services.h"
 #include "daemon/services/test_backend.h"
@@ -179,6 +181,22 @@ inline void WithoutPlans(ServicesOptions& services) {
   services.plans.max_queued = 0;
 }
 
+// The real time, and what a test adds to it: what takes long need not make a test long. Thread-safe.
+class AheadClock : public Clock {
+ public:
+  absl::Time Now() const override { return absl::Now() + absl::Nanoseconds(ahead_.load()); }
+  void Advance(absl::Duration by) { ahead_ += absl::ToInt64Nanoseconds(by); }
+
+ private:
+  std::atomic<int64_t> ahead_ = 0;
+};
+
+// Of all daemons of a test.
+inline AheadClock& TestClock() {
+  static AheadClock clock;
+  return clock;
+}
+
 // A daemon's services. The devices are "reference", the default, and "gated". `adjust` may change what they
 // are built with.
 class TestDaemon {
@@ -202,6 +220,8 @@ class TestDaemon {
                           return std::vector<ConfigSetting>{{"log.level", "debug", "flag"}}; },
         metrics};
     services.privacy = privacy;
+    // What stays loaded is for the test to say, not for how busy the machine is.
+    services.memory_pressure = [] { return policy::MemoryPressure(); };
     if (adjust) adjust(services);
     services_ = std::make_unique<Services>(std::move(services));
     grpc::ServerBuilder builder;
@@ -241,7 +261,7 @@ class TestDaemon {
   storage::ModelStore& store() { return *store_; }
 
  private:
-  RealClock clock_;
+  const Clock& clock_ = TestClock();
 
  public:
   TicketOffice tickets{clock_, 8};
