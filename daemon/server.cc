@@ -152,7 +152,8 @@ ServicesOptions Server::MakeServicesOptions() {
                                     .wake = [this] { upkeep_->Wake(); }},
                           .commonness = LoadLists(loaded_.config.privacy),
                           .plans = {.delay = loaded_.config.plan_delay},
-                          .residency = loaded_.config.residency};
+                          .residency = loaded_.config.residency,
+                          .stall_after = loaded_.config.stall_after};
   if (options.residency.budget_bytes == 0) options.residency.budget_bytes = DefaultResidentBytes();
   for (const auto& backend : backends_) options.backends.push_back(backend.get());
   return options;

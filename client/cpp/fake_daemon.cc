@@ -20,6 +20,7 @@
 #include "base/digest.h"
 #include "client/cpp/fake_cache_admin.h"
 #include "client/cpp/fake_memory_socket.h"
+#include "client/cpp/fake_watch.h"
 #include "modeld/v1/admin.grpc.pb.h"
 #include "modeld/v1/context.grpc.pb.h"
 #include "modeld/v1/inference.grpc.pb.h"
@@ -251,9 +252,10 @@ struct FakeDaemon::State : v1::ContextService::Service,
     constants.Describe(request->blob(), *response);
     return Status::OK;
   }
-  Status UploadConstant(ServerContext*, grpc::ServerReader<v1::UploadConstantRequest>* reader,
+  Status UploadConstant(ServerContext* context, grpc::ServerReader<v1::UploadConstantRequest>* reader,
                         v1::UploadConstantResponse* response) override {
     if (Status status = Begin("UploadConstant"); !status.ok()) return status;
+    watch.Wait(*context);
     v1::UploadConstantRequest request;
     v1::BlobRef blob;
     while (reader->Read(&request)) {
@@ -273,9 +275,16 @@ struct FakeDaemon::State : v1::ContextService::Service,
     constants.EndStream(blob, *response);
     return Status::OK;
   }
-  Status ImportConstants(ServerContext*, const v1::ImportConstantsRequest* request,
+  Status WatchUploads(ServerContext* context, const v1::WatchUploadsRequest*,
+                      grpc::ServerWriter<v1::UploadProgress>* writer) override {
+    if (Status status = Begin("WatchUploads"); !status.ok()) return status;
+    watch.Tell(*context, *writer);
+    return Status::OK;
+  }
+  Status ImportConstants(ServerContext* context, const v1::ImportConstantsRequest* request,
                          v1::ImportConstantsResponse*) override {
     if (Status status = Begin("ImportConstants"); !status.ok()) return status;
+    watch.Wait(*context);
     absl::MutexLock lock(&mu);
     const auto fd = received.find(request->memory_id());
     if (fd == received.end()) return Status(StatusCode::NOT_FOUND, "memory");
@@ -481,6 +490,7 @@ struct FakeDaemon::State : v1::ContextService::Service,
   std::map<uint64_t, std::unique_ptr<FakeTensor>> tensors ABSL_GUARDED_BY(mu);
   std::map<uint64_t, UniqueFd> received ABSL_GUARDED_BY(mu);
   FakeConstants constants ABSL_GUARDED_BY(mu);
+  FakeWatch watch;
   std::map<std::string, v1::Graph> models ABSL_GUARDED_BY(mu);
   std::map<std::string, std::string> keys ABSL_GUARDED_BY(mu);
 
@@ -513,6 +523,14 @@ void FakeDaemon::Fail(const std::string& method, int code, const std::string& me
 void FakeDaemon::Hang() {
   absl::MutexLock lock(&state_->mu);
   state_->hang = true;
+}
+
+void FakeDaemon::HoldUploads(std::vector<v1::UploadProgress> news) {
+  state_->watch.Hold(std::move(news));
+}
+
+void FakeDaemon::LetUploads() {
+  state_->watch.Let();
 }
 
 void FakeDaemon::RefuseMemory() {

@@ -60,6 +60,9 @@ class FakeDaemon {
             const v1::ErrorDetail* detail = nullptr);
   // Dispatch and Run do not return until the call is cancelled.
   void Hang();
+  // Uploads do not return until they are let, or cancelled; meanwhile WatchUploads tells `news`, each once.
+  void HoldUploads(std::vector<v1::UploadProgress> news);
+  void LetUploads();
   // The memory socket refuses every ticket.
   void RefuseMemory();
   // Pretends that an earlier upload left these bytes of a constant.

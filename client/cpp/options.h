@@ -53,20 +53,23 @@ struct ContextOptions {
 };
 
 // How far the upload of a graph's constants has come. `committed_bytes` never goes back; the last report has
-// both equal.
+// both equal, and is not stalled.
 struct UploadProgress {
   // Safely kept by the daemon.
   uint64_t committed_bytes = 0;
   // All that it lacked when the upload began.
   uint64_t total_bytes = 0;
+  // Above zero while the upload is stalled: the daemon waits, and for so long no byte has come. Whole
+  // seconds.
+  absl::Duration stalled = absl::ZeroDuration();
 };
 
 // Of building a graph.
 struct BuildOptions {
   CallOptions call = {};
-  // Called whenever the daemon has kept more, from the thread that builds or one that the library starts for
-  // the call, never twice at once and never after Build has returned; not at all when the daemon lacks
-  // nothing. It must not block.
+  // Called whenever the daemon has kept more, each second while the upload is stalled, and when it no longer
+  // is; from the thread that builds or one that the library starts for the call, never twice at once and
+  // never after Build has returned; not at all when the daemon lacks nothing. It must not block.
   std::function<void(const UploadProgress&)> progress = {};
   // Nothing of the graph is ever written to disk: what is uploaded for it lives in the daemon's memory, for
   // as long as this client's session, and it can be neither stored nor saved (FAILED_PRECONDITION).

@@ -97,7 +97,11 @@ absl::Status Uploader::Upload(const google::protobuf::RepeatedPtrField<v1::BlobR
     const auto stub = v1::InferenceService::NewStub(caller_.session().channel());
     const auto reader = stub->WatchUploads(context.get(), request);
     v1::UploadProgress news;
-    while (reader->Read(&news)) Report(news.committed_bytes());
+    while (reader->Read(&news)) {
+      // What is interrupted is only between two calls: this is the sender.
+      const bool stalled = news.state() == v1::UPLOAD_STATE_STALLED;
+      Report(news.committed_bytes(), absl::Seconds(stalled ? news.quiet_seconds() : 0));
+    }
     // A daemon that cannot tell costs the finer steps alone.
     reader->Finish();
   });
@@ -287,12 +291,16 @@ absl::StatusOr<v1::UploadConstantResponse> Uploader::SendStream(
   return response;
 }
 
-void Uploader::Report(uint64_t bytes) {
+void Uploader::Report(uint64_t bytes, absl::Duration stalled) {
   if (!progress_) return;
   absl::MutexLock lock(&mu_);
-  const uint64_t committed = std::min(bytes, state_.total_bytes);
-  if (committed <= state_.committed_bytes) return;
-  state_.committed_bytes = committed;
+  UploadProgress now = state_;
+  now.committed_bytes = std::max(state_.committed_bytes, std::min(bytes, state_.total_bytes));
+  // What the daemon said may be older than what is known here.
+  const bool outdated = bytes < state_.committed_bytes || now.committed_bytes == state_.total_bytes;
+  now.stalled = outdated ? absl::ZeroDuration() : stalled;
+  if (now.committed_bytes == state_.committed_bytes && now.stalled == state_.stalled) return;
+  state_ = now;
   progress_(state_);
 }
 

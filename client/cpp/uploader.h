@@ -60,8 +60,8 @@ class Uploader {
       const Blob& blob, const google::protobuf::RepeatedPtrField<v1::ByteRange>& missing, uint64_t limit);
   // Digests for the daemon to check pieces by; nothing when it takes none or the constant is one piece.
   const v1::ChunkDigests* DigestsOf(const Blob& blob);
-  // `bytes` of the whole are now kept.
-  void Report(uint64_t bytes) ABSL_LOCKS_EXCLUDED(mu_);
+  // `bytes` of the whole are now kept, and no more have come for the time `stalled`.
+  void Report(uint64_t bytes, absl::Duration stalled = absl::ZeroDuration()) ABSL_LOCKS_EXCLUDED(mu_);
 
   const Caller& caller_;
   const CallScope& scope_;

@@ -18,6 +18,7 @@
 #include "engine/backend/backend.h"
 #include "policy/quota.h"
 #include "policy/residency.h"
+#include "policy/transfer.h"
 #include "storage/store_types.h"
 
 namespace modeld {
@@ -33,6 +34,8 @@ struct Config {
   // Reading all stored bytes again, in the background; 0: never. And the time between two rounds.
   uint64_t scrub_bytes_per_second = uint64_t{8} << 20;
   absl::Duration scrub_interval = absl::Hours(24 * 30);
+  // Uploads that get no byte for longer are stalled.
+  absl::Duration stall_after = policy::kStallAfter;
   // Holds the two sockets.
   std::string runtime_dir;
   std::string log_level = "info";

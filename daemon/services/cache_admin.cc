@@ -11,6 +11,7 @@
 #include "base/units.h"
 #include "daemon/services/cache_messages.h"
 #include "daemon/services/errors.h"
+#include "policy/transfer.h"
 #include "storage/integrity.h"
 #include "storage/plan_store.h"
 #include "storage/space.h"
@@ -59,9 +60,15 @@ void CacheAdmin::ListPlans(const std::string& partition, std::vector<Entry>& ent
   }
 }
 
+CacheAdmin::Entry CacheAdmin::PartialOf(const storage::StagedInfo& staged) const {
+  const policy::Transfer transfer{
+      .complete = staged.finished, .open = staged.open, .last_bytes = staged.last_bytes};
+  return PartialEntry(staged, policy::JudgeTransfer(transfer, stall_after_, clock_.Now()));
+}
+
 void CacheAdmin::ListPartials(const std::string& partition, std::vector<Entry>& entries) const {
   for (const storage::StagedInfo& staged : store_.ListStaged()) {
-    if (partition.empty() || staged.partition == partition) entries.push_back(PartialEntry(staged));
+    if (partition.empty() || staged.partition == partition) entries.push_back(PartialOf(staged));
   }
 }
 
@@ -115,7 +122,7 @@ absl::Status CacheAdmin::PrunePartials(const v1::PruneRequest& request, v1::Prun
   auto removed = store_.integrity().PrunePartials(filter);
   if (!removed.ok()) return FromStorage(removed.status());
   for (const storage::StagedInfo& staged : *removed) {
-    *response.add_removed() = PartialEntry(staged);
+    *response.add_removed() = PartialOf(staged);
     AddFreed(staged.committed_bytes, response);
   }
   return absl::OkStatus();

@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "base/clock.h"
 #include "base/digest.h"
 #include "daemon/cache/space_keeper.h"
@@ -22,8 +23,10 @@ namespace modeld {
 // arguments must outlive it.
 class CacheAdmin {
  public:
-  CacheAdmin(storage::ModelStore& store, const SpaceKeeper& space, ProgramCache& programs, const Clock& clock)
-      : store_(store), space_(space), programs_(programs), clock_(clock) {}
+  // `stall_after`: as in policy::JudgeTransfer().
+  CacheAdmin(storage::ModelStore& store, const SpaceKeeper& space, ProgramCache& programs, const Clock& clock,
+             absl::Duration stall_after)
+      : store_(store), space_(space), programs_(programs), clock_(clock), stall_after_(stall_after) {}
 
   // Empty `partition`: all.
   absl::StatusOr<v1::ListCacheResponse> List(const std::string& partition) const;
@@ -46,6 +49,7 @@ class CacheAdmin {
   };
   std::vector<Held> ModelsOf(const std::string& partition) const;
   void ListPlans(const std::string& partition, std::vector<Entry>& entries) const;
+  Entry PartialOf(const storage::StagedInfo& staged) const;
   void ListPartials(const std::string& partition, std::vector<Entry>& entries) const;
 
   // Each removes, or with dry_run only tells, what the request names of one kind.
@@ -57,6 +61,7 @@ class CacheAdmin {
   const SpaceKeeper& space_;
   ProgramCache& programs_;
   const Clock& clock_;
+  const absl::Duration stall_after_;
 };
 
 }  // namespace modeld

@@ -4,6 +4,7 @@
 
 #include "absl/time/time.h"
 #include "base/status.h"
+#include "daemon/services/transfer_messages.h"
 #include "policy/partition.h"
 
 namespace modeld {
@@ -94,7 +95,7 @@ Entry PlanEntry(const storage::PlanInfo& plan) {
   return entry;
 }
 
-Entry PartialEntry(const storage::StagedInfo& staged) {
+Entry PartialEntry(const storage::StagedInfo& staged, const policy::TransferVerdict& verdict) {
   Entry entry;
   entry.set_kind(Entry::PARTIAL);
   entry.set_id(std::string(staged.blob.digest.bytes()));
@@ -105,6 +106,8 @@ Entry PartialEntry(const storage::StagedInfo& staged) {
   entry.set_last_used_at(absl::ToUnixSeconds(staged.touched));
   entry.set_health(std::string(HealthName(storage::Health::kWhole)));
   entry.set_in_use(staged.open);
+  entry.set_state(StateMessage(verdict.state));
+  entry.set_quiet_seconds(QuietSeconds(verdict));
   return entry;
 }
 

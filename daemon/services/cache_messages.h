@@ -8,6 +8,7 @@
 #include "absl/strings/string_view.h"
 #include "modeld/v1/admin.pb.h"
 #include "modeld/v1/cache_admin.pb.h"
+#include "policy/transfer.h"
 #include "storage/model_store.h"
 #include "storage/plan_store.h"
 #include "storage/space.h"
@@ -38,7 +39,8 @@ const storage::HeldModel* FindHeld(const storage::PartitionSnapshot& snapshot, c
 // Entries of the cache's listing.
 v1::ListCacheResponse::Entry ModelEntry(const storage::ModelInfo& info, const storage::HeldModel* held);
 v1::ListCacheResponse::Entry PlanEntry(const storage::PlanInfo& plan);
-v1::ListCacheResponse::Entry PartialEntry(const storage::StagedInfo& staged);
+v1::ListCacheResponse::Entry PartialEntry(const storage::StagedInfo& staged,
+                                          const policy::TransferVerdict& verdict);
 v1::ListCacheResponse::Entry QuarantinedEntry(const storage::QuarantinedInfo& file);
 
 v1::GetUsageResponse UsageMessage(const storage::SpaceUsage& usage);

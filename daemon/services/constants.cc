@@ -37,6 +37,22 @@ absl::Status CheckChunk(const Constants::Chunk& chunk, const storage::ByteRange&
   return absl::OkStatus();
 }
 
+double FractionOf(const Constants::Progress& progress, bool complete) {
+  if (complete) return 1.0;
+  const double share = progress.total_bytes == 0 ? 0.0
+                                                 : static_cast<double>(progress.committed_bytes) /
+                                                       static_cast<double>(progress.total_bytes);
+  // Bytes that are all here are not complete before they are verified.
+  return std::min(share, std::nextafter(1.0, 0.0));
+}
+
+// Whether a watcher that was told `before` is to be told `now`.
+bool IsNews(const Constants::Progress& now, const Constants::Progress& before) {
+  if (now.committed_bytes > before.committed_bytes || now.verdict.state != before.verdict.state) return true;
+  return now.verdict.state == policy::TransferState::kStalled &&
+         absl::ToInt64Seconds(now.verdict.quiet) != absl::ToInt64Seconds(before.verdict.quiet);
+}
+
 }  // namespace
 
 absl::StatusOr<storage::UploadState> Constants::Upload(Call& call, const storage::BlobRef& blob,
@@ -104,24 +120,25 @@ absl::Status Constants::Watch(Call& call, std::vector<storage::BlobRef> blobs,
   uint64_t finished_bytes = 0;
   for (bool first = true;; first = false) {
     uint64_t committed = finished_bytes;
-    std::vector<storage::BlobRef> open;
+    std::vector<storage::BlobRef> rest;
+    std::vector<policy::Transfer> transfers;
     for (const storage::BlobRef& blob : blobs) {
       MODELD_ASSIGN_OR_RETURN(const storage::UploadState state, Query(call, blob));
       committed += state.committed_bytes;
       if (state.complete) {
         finished_bytes += blob.size_bytes;
       } else {
-        open.push_back(blob);
+        rest.push_back(blob);
+        transfers.push_back({.open = state.open, .last_bytes = state.last_bytes});
       }
     }
-    blobs = std::move(open);
-    if (first || committed > progress.committed_bytes || blobs.empty()) {
-      progress.committed_bytes = std::max(progress.committed_bytes, committed);
-      const double share = progress.total_bytes == 0 ? 0.0
-                                                     : static_cast<double>(progress.committed_bytes) /
-                                                           static_cast<double>(progress.total_bytes);
-      // Bytes that are all here are not complete before they are verified.
-      progress.fraction = blobs.empty() ? 1.0 : std::min(share, std::nextafter(1.0, 0.0));
+    blobs = std::move(rest);
+    Progress now = progress;
+    now.committed_bytes = std::max(progress.committed_bytes, committed);
+    now.fraction = FractionOf(now, blobs.empty());
+    now.verdict = policy::JudgeTransfer(policy::TogetherAsOne(transfers), stall_after_, clock_.Now());
+    if (first || IsNews(now, progress)) {
+      progress = now;
       if (!send(progress)) return absl::CancelledError("the call: cancelled");
     }
     if (blobs.empty()) return absl::OkStatus();

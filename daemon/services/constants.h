@@ -10,9 +10,12 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "base/clock.h"
 #include "daemon/cache/space_keeper.h"
 #include "daemon/services/call_context.h"
 #include "daemon/services/limits.h"
+#include "policy/transfer.h"
 #include "storage/integrity.h"
 #include "storage/model_store.h"
 
@@ -22,8 +25,10 @@ namespace modeld {
 // arguments must outlive it.
 class Constants {
  public:
-  Constants(storage::ModelStore& store, SpaceKeeper& space, const ServiceLimits& limits)
-      : store_(store), space_(space), limits_(limits) {}
+  // `stall_after`: as in policy::JudgeTransfer().
+  Constants(storage::ModelStore& store, SpaceKeeper& space, const ServiceLimits& limits, const Clock& clock,
+            absl::Duration stall_after)
+      : store_(store), space_(space), limits_(limits), clock_(clock), stall_after_(stall_after) {}
 
   // A piece of an upload; `data` is valid until the next one is asked for.
   struct Chunk {
@@ -49,9 +54,11 @@ class Constants {
     uint64_t committed_bytes = 0;
     uint64_t total_bytes = 0;
     double fraction = 0;
+    policy::TransferVerdict verdict;
   };
-  // Reports at once, whenever more is kept, and a last time when all is; returns then, or when `send` returns
-  // false (CANCELLED). What it reports never falls, also when a wrong chunk is dropped.
+  // Reports at once, whenever more is kept or the state changes, each second while it is stalled, and a last
+  // time when all is complete; returns then, or when `send` returns false (CANCELLED). The bytes that it
+  // reports never fall, also when a wrong chunk is dropped.
   absl::Status Watch(Call& call, std::vector<storage::BlobRef> blobs,
                      const std::function<bool(const Progress&)>& send);
 
@@ -71,6 +78,8 @@ class Constants {
   storage::ModelStore& store_;
   SpaceKeeper& space_;
   const ServiceLimits& limits_;
+  const Clock& clock_;
+  const absl::Duration stall_after_;
 };
 
 }  // namespace modeld

@@ -13,6 +13,7 @@
 #include "daemon/services/convert.h"
 #include "daemon/services/errors.h"
 #include "daemon/services/rpc.h"
+#include "daemon/services/transfer_messages.h"
 
 namespace modeld {
 namespace {
@@ -151,6 +152,8 @@ grpc::Status InferenceService::WatchUploads(grpc::ServerContext* context,
       message.set_committed_bytes(progress.committed_bytes);
       message.set_total_bytes(progress.total_bytes);
       message.set_fraction(progress.fraction);
+      message.set_state(StateMessage(progress.verdict.state));
+      message.set_quiet_seconds(QuietSeconds(progress.verdict));
       return writer->Write(message);
     });
   });

@@ -18,6 +18,7 @@
 #include "daemon/services/program_cache.h"
 #include "daemon/session/session.h"
 #include "engine/backend/backend.h"
+#include "policy/transfer.h"
 #include "storage/model_store.h"
 
 namespace modeld {
@@ -62,6 +63,8 @@ struct ServicesOptions {
   LoadedCommonness commonness = {};
   PlanKeeper::Options plans = {};
   policy::ResidencyBounds residency = {};
+  // Uploads that get no byte for longer are stalled.
+  absl::Duration stall_after = policy::kStallAfter;
   // How partitions wait for what others have compiled. Null: by the real time.
   ProgramCache::Pause pause = nullptr;
   // How short of memory the machine is, asked every few seconds. Null: the kernel's word.

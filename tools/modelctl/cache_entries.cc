@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/time/time.h"
 #include "base/units.h"
 
 namespace modeld::tools {
@@ -16,6 +17,11 @@ std::string Notes(const Entry& entry) {
     const double whole = static_cast<double>(entry.size_bytes());
     const double part = whole == 0 ? 1 : static_cast<double>(entry.committed_bytes()) / whole;
     notes.push_back(absl::StrCat(static_cast<int>(100 * part), " %"));
+    if (entry.state() == v1::UPLOAD_STATE_STALLED) {
+      notes.push_back(absl::StrCat("stalled ", HumanSpan(absl::Seconds(entry.quiet_seconds()))));
+    } else if (entry.state() != v1::UPLOAD_STATE_UNSPECIFIED) {
+      notes.push_back(UploadStateName(entry.state()));
+    }
   }
   if (!entry.device().empty()) notes.push_back(absl::StrCat("for ", entry.device()));
   if (entry.kind() == Entry::PLAN) notes.push_back(Counted(entry.models_size(), "model"));
@@ -40,6 +46,21 @@ std::string KindName(Entry::Kind kind) {
       return "partial";
     case Entry::QUARANTINED:
       return "quarantined";
+    default:
+      return "unknown";
+  }
+}
+
+std::string UploadStateName(v1::UploadState state) {
+  switch (state) {
+    case v1::UPLOAD_STATE_RECEIVING:
+      return "receiving";
+    case v1::UPLOAD_STATE_STALLED:
+      return "stalled";
+    case v1::UPLOAD_STATE_INTERRUPTED:
+      return "interrupted";
+    case v1::UPLOAD_STATE_COMPLETE:
+      return "complete";
     default:
       return "unknown";
   }
@@ -72,12 +93,15 @@ Json EntryJson(const Entry& entry) {
           {"health", entry.health().empty() ? Json() : Json(entry.health())},
           {"models", models},
           {"device", entry.device().empty() ? Json() : Json(entry.device())},
-          {"in_use", entry.in_use()}};
+          {"in_use", entry.in_use()},
+          {"state", entry.kind() == Entry::PARTIAL ? Json(UploadStateName(entry.state())) : Json()},
+          {"quiet_seconds", entry.kind() == Entry::PARTIAL ? Json(entry.quiet_seconds()) : Json()}};
 }
 
 const std::vector<std::string>& EntryFilters() {
-  static const std::vector<std::string> names = {"kind",   "id",       "partition", "keys",   "pinned",
-                                                 "health", "priority", "models",    "device", "in_use"};
+  static const std::vector<std::string> names = {"kind",   "id",     "partition", "keys",
+                                                 "pinned", "health", "priority",  "models",
+                                                 "device", "in_use", "state"};
   return names;
 }
 

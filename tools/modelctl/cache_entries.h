@@ -13,6 +13,8 @@ namespace modeld::tools {
 
 // "model", "plan", "partial", "quarantined".
 std::string KindName(v1::ListCacheResponse::Entry::Kind kind);
+// "receiving", "stalled", "interrupted", "complete".
+std::string UploadStateName(v1::UploadState state);
 // "low", "normal", "high".
 std::string PriorityName(v1::Priority priority);
 

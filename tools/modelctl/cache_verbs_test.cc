@@ -45,6 +45,8 @@ struct Populated {
     upload.set_partition("app:b");
     upload.set_size_bytes(1000);
     upload.set_committed_bytes(250);
+    upload.set_state(v1::UPLOAD_STATE_STALLED);
+    upload.set_quiet_seconds(3700);
     answers.deleted_upload.set_freed_bytes(250);
     *answers.pruned.add_removed() = upload;
     answers.pruned.set_freed_bytes(250);
@@ -108,7 +110,7 @@ TEST_CASE("cache ls lists everything, or what the filters leave", "[cache]") {
   const Populated populated;
   const Result all = Modelctl(populated.daemon, {"cache", "ls"});
   CHECK_THAT(all.out, StartsWith("KIND     ID ") && Contains("digits, pinned, priority high") &&
-                          Contains("for cpu, 1 model, in use") && Contains("25 %"));
+                          Contains("for cpu, 1 model, in use") && Contains("25 %, stalled 61m"));
   const auto ids = [&](std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), {"cache", "ls", "-q"});
     return Modelctl(populated.daemon, arguments).out;
@@ -116,6 +118,8 @@ TEST_CASE("cache ls lists everything, or what the filters leave", "[cache]") {
   CHECK(ids({}) == kId + "\n" + kOtherId + "\n" + kUploadId + "\n");
   CHECK(ids({"--partial"}) == kUploadId + "\n");
   CHECK(ids({"--filter", "pinned=true"}) == kId + "\n");
+  CHECK(ids({"--filter", "state=stalled"}) == kUploadId + "\n");
+  CHECK(ids({"--filter", "state=receiving"}).empty());
   CHECK(ids({"--filter", "keys=digits"}) == kId + "\n");
   CHECK(ids({"--filter", "partition="}) == kOtherId + "\n");
   CHECK(ids({"--filter", "kind=plan", "--filter", "in_use=false"}).empty());
@@ -123,7 +127,8 @@ TEST_CASE("cache ls lists everything, or what the filters leave", "[cache]") {
       populated.Json({"cache", "ls", "--partial"}).dump() ==
       R"({"entries":[{"kind":"partial","id":")" + kUploadId +
           R"(","partition":"app:b","size_bytes":1000,"committed_bytes":250,"created_at":0,"last_used_at":0,)"
-          R"("keys":[],"pinned":false,"priority":"normal","health":null,"models":[],"device":null,"in_use":false}]})");
+          R"("keys":[],"pinned":false,"priority":"normal","health":null,"models":[],"device":null,"in_use":false,)"
+          R"("state":"stalled","quiet_seconds":3700}]})");
 }
 
 TEST_CASE("ls filters models by what its columns say", "[cache]") {

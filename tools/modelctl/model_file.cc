@@ -113,12 +113,11 @@ absl::StatusOr<client::Graph> BuildWithProgress(Environment& environment, const 
                                                 const Graph& graph) {
   ProgressBar bar(environment, "uploading");
   return context.BuildGraph(
-      graph,
-      {.call = environment.call(), .progress = [&bar](const client::UploadProgress& progress) {
-         bar.Update(
-             static_cast<double>(progress.committed_bytes) / static_cast<double>(progress.total_bytes),
-             absl::StrCat(HumanBytes(progress.committed_bytes), " of ", HumanBytes(progress.total_bytes)));
-       }});
+      graph, {.call = environment.call(), .progress = [&bar](const client::UploadProgress& progress) {
+                bar.Update(
+                    static_cast<double>(progress.committed_bytes) / static_cast<double>(progress.total_bytes),
+                    AmountText(progress.committed_bytes, progress.total_bytes, progress.stalled));
+              }});
 }
 
 absl::Status AddPart(const v1::ExportModelResponse& part, ContainerBody& container) {

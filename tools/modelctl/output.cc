@@ -43,6 +43,11 @@ std::string HumanSpan(absl::Duration span) {
   return absl::StrCat(seconds / 86400, "d");
 }
 
+std::string AmountText(uint64_t done_bytes, uint64_t total_bytes, absl::Duration stalled) {
+  return absl::StrCat(HumanBytes(done_bytes), " of ", HumanBytes(total_bytes),
+                      stalled > absl::ZeroDuration() ? absl::StrCat(", stalled ", HumanSpan(stalled)) : "");
+}
+
 std::string HumanDuration(absl::Duration duration) {
   const double seconds = absl::ToDoubleSeconds(duration);
   if (seconds < 1e-3) return absl::StrFormat("%.0f us", seconds * 1e6);

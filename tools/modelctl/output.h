@@ -25,6 +25,9 @@ std::string HumanBound(uint64_t bytes);
 std::string Counted(uint64_t count, absl::string_view thing);
 // "40s", "12m", "3h", "90d": a time span in its largest unit, rounded down.
 std::string HumanSpan(absl::Duration span);
+// How far a transfer has come: "1.0 MiB of 4.0 MiB"; with "stalled 42s" behind it when no byte has come for
+// the time `stalled`, which is zero while bytes come.
+std::string AmountText(uint64_t done_bytes, uint64_t total_bytes, absl::Duration stalled);
 // "1.25 ms", "3.1 s".
 std::string HumanDuration(absl::Duration duration);
 // "2026-03-01 14:05" in local time; "-" for 0. `seconds` since the epoch.

@@ -5,6 +5,7 @@
 #include <limits>
 #include <sstream>
 
+#include "client/cpp/status.h"
 #include "tools/data/file.h"
 #include "tools/data/npy.h"
 #include "tools/modelctl/exit_code.h"
@@ -46,6 +47,7 @@ TEST_CASE("Every error has its exit code", "[exit]") {
       {UsageError(""), 2},
       {absl::NotFoundError(""), 3},
       {absl::UnavailableError(""), 4},
+      {client::SessionEndedError(), 4},
       {absl::ResourceExhaustedError(""), 5},
       {absl::DataLossError(""), 6},
       {absl::PermissionDeniedError(""), 7},
@@ -184,6 +186,8 @@ TEST_CASE("Counts, spans and bounds are said as people say them", "[output]") {
   CHECK(HumanSpan(absl::Minutes(5)) == "5m");
   CHECK(HumanSpan(absl::Hours(26)) == "26h");
   CHECK(HumanSpan(absl::Hours(24 * 90)) == "90d");
+  CHECK(AmountText(1 << 20, 4 << 20, absl::ZeroDuration()) == "1.0 MiB of 4.0 MiB");
+  CHECK(AmountText(1 << 20, 4 << 20, absl::Seconds(42)) == "1.0 MiB of 4.0 MiB, stalled 42s");
   CHECK(HumanBound(uint64_t{5} << 30) == "5.0 GiB");
   CHECK(HumanBound(UINT64_MAX) == "none");
 }

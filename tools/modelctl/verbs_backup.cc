@@ -32,8 +32,10 @@ class Tally {
     for (const BackupModel& model : index.models) total_bytes_ += model.size_bytes;
   }
 
-  // Within the model under way; never goes back.
-  void Within(uint64_t bytes) { Show(done_bytes_ + bytes); }
+  // Within the model under way; the bytes never go back. `stalled`: for how long no byte has come.
+  void Within(uint64_t bytes, absl::Duration stalled = absl::ZeroDuration()) {
+    Show(done_bytes_ + bytes, stalled);
+  }
   void Done(const BackupModel& model) {
     done_bytes_ += model.size_bytes;
     Show(done_bytes_);
@@ -45,11 +47,11 @@ class Tally {
   const Json& problems() const { return problems_; }
 
  private:
-  void Show(uint64_t bytes) {
+  void Show(uint64_t bytes, absl::Duration stalled = absl::ZeroDuration()) {
     shown_bytes_ = std::max(shown_bytes_, std::min(bytes, total_bytes_));
     const double fraction =
         total_bytes_ == 0 ? 1 : static_cast<double>(shown_bytes_) / static_cast<double>(total_bytes_);
-    bar_.Update(fraction, absl::StrCat(HumanBytes(shown_bytes_), " of ", HumanBytes(total_bytes_)));
+    bar_.Update(fraction, AmountText(shown_bytes_, total_bytes_, stalled));
   }
 
   ProgressBar bar_;
@@ -218,11 +220,12 @@ absl::Status StoreFor(Environment& environment, const BackupHolder& holder, cons
   if (!holder.partition.empty()) client = client.ForPartition(holder.partition);
   MODELD_ASSIGN_OR_RETURN(const client::Context context, client.CreateContext({}, environment.call()));
   MODELD_ASSIGN_OR_RETURN(const Graph graph, ParseContainer(file, model.id.ToHex(), context.limits()));
-  MODELD_ASSIGN_OR_RETURN(const client::Graph built,
-                          context.BuildGraph(graph, {.call = environment.call(),
-                                                     .progress = [&](const client::UploadProgress& progress) {
-                                                       tally.Within(progress.committed_bytes);
-                                                     }}));
+  MODELD_ASSIGN_OR_RETURN(
+      const client::Graph built,
+      context.BuildGraph(
+          graph, {.call = environment.call(), .progress = [&](const client::UploadProgress& progress) {
+                    tally.Within(progress.committed_bytes, progress.stalled);
+                  }}));
   absl::StatusOr<Digest> stored = built.Store(environment.call());
   for (const std::string& key : holder.keys) {
     if (stored.ok()) stored = client.Cache().Save(built, key, environment.call());
