@@ -8,7 +8,7 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import MODELD, Daemon, run_tests, runfile  # noqa: E402
+from harness import MODELD, PATIENCE_S, Daemon, run_tests, runfile  # noqa: E402
 from onnx_writer import write_matmul, write_npy  # noqa: E402
 
 DIGITS = runfile("tools/digits/model.onnx")
@@ -45,7 +45,7 @@ def test_a_full_disk_refuses_the_store_and_keeps_the_rest():
 
 
 def test_a_flipped_bit_is_found_and_storing_again_repairs_it():
-    with Daemon() as daemon:
+    with Daemon(["--scrub-bytes-per-second", "0"]) as daemon:  # which would find it, too, at some time
         other = f"{daemon.folder}/other.onnx"
         write_matmul(other, 8, 8, 2)
         daemon.start()
@@ -105,7 +105,8 @@ def test_a_read_only_cache_is_refused_at_start_with_a_reason():
             return "a read-only mount needs root and CAP_SYS_ADMIN"
         try:
             result = subprocess.run([MODELD, "--cache-dir", daemon.cache, "--state-dir", f"{daemon.folder}/state",
-                                     "--runtime-dir", f"{daemon.folder}/run"], capture_output=True, text=True, timeout=60)
+                                     "--runtime-dir", f"{daemon.folder}/run"], capture_output=True, text=True,
+                                    timeout=PATIENCE_S)
             assert result.returncode == 1 and "read-only" in result.stderr.lower(), result
         finally:
             subprocess.run(["umount", "-l", daemon.cache], check=False)
@@ -119,7 +120,7 @@ def test_a_second_instance_gets_a_clear_answer_and_disturbs_nothing():
         same_folders = [MODELD, "--cache-dir", daemon.cache, "--state-dir", f"{daemon.folder}/state", "--runtime-dir",
                         f"{daemon.folder}/run2"]
         for command in same_socket, same_folders:
-            result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            result = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE_S)
             assert result.returncode == 1 and "another modeld" in result.stderr.lower(), result
         daemon.modelctl("status")
         daemon.stop()

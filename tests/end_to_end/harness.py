@@ -23,6 +23,14 @@ MODELCTL = runfile("tools/modelctl/modelctl")
 PATIENCE_S = 120
 
 
+def wait_for(condition, complaint):
+    """Until `condition` holds; what it waits for comes by itself, in the background."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, complaint
+        time.sleep(0.05)
+
+
 class Daemon:
     """One scratch folder and the daemon that runs in it. Stop it with stop() or kill().
 
@@ -53,6 +61,13 @@ class Daemon:
             assert time.monotonic() < deadline, "the daemon does not answer"
             time.sleep(0.05)
         return self
+
+    def wait_for_sessions_to_end(self):
+        """Until nobody but the one who asks is connected, and what they had loaded is nobody's: a client's end is noticed later."""
+        def gone():
+            told = self.json("ps")
+            return len(told["sessions"]) == 1 and all(graph["sessions"] == 0 for graph in told["graphs"])
+        wait_for(gone, "the session of a client that has ended remains")
 
     def stop(self):
         """Stops it as systemd would; asserts that it ends well and leaves no socket behind."""

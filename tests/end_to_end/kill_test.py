@@ -9,11 +9,20 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import MODELCTL, Daemon, run_tests  # noqa: E402
+from harness import MODELCTL, Daemon, run_tests, wait_for  # noqa: E402
 from onnx_writer import write_matmul, write_npy  # noqa: E402
 
 ROUNDS = int(os.environ.get("MODELD_KILL_ROUNDS", "12"))
 SEED = int(os.environ.get("MODELD_KILL_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 31)
+
+
+CLIENTS = 12
+# gRPC, RocksDB and the log may open a few for good; each client has at least two.
+MORE_DESCRIPTORS = CLIENTS
+
+
+def descriptors(daemon):
+    return len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
 
 
 def write_models(folder, sizes):
@@ -77,6 +86,7 @@ def test_the_daemon_is_killed_under_load():
             for worker in workers:
                 worker.start()
             time.sleep(generator.uniform(0.05, 1.5))
+            wait_for(lambda: kept, "no store is acknowledged")  # a slow machine takes longer for the first
             daemon.kill()
             stop.set()
             for worker in workers:
@@ -85,7 +95,6 @@ def test_the_daemon_is_killed_under_load():
             check_whole(daemon, inputs, kept, counts)
             daemon.stop()
     print(f"{ROUNDS} kills, {counts['models']} models found whole and run afterwards, none damaged, none of {len(kept)} acknowledged lost")
-    assert kept, "no store was acknowledged, so nothing was tested"
 
 
 def test_a_client_killed_in_the_middle_of_an_upload_leaves_nothing_behind():
@@ -93,17 +102,15 @@ def test_a_client_killed_in_the_middle_of_an_upload_leaves_nothing_behind():
     with Daemon() as daemon:
         [file] = write_models(daemon.folder, [(4096, 4096)])  # 64 MiB
         daemon.start()
-        before = len(os.listdir(f"/proc/{daemon.process.pid}/fd"))
-        for _ in range(5):
+        before = descriptors(daemon)
+        for _ in range(CLIENTS):
             client = subprocess.Popen([MODELCTL, "import", file], env=daemon.environment(),
                                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             time.sleep(generator.uniform(0.02, 0.6))
             client.kill()
             client.wait()
-        deadline = time.monotonic() + 60
-        while len(daemon.json("ps")["sessions"]) > 1 or len(os.listdir(f"/proc/{daemon.process.pid}/fd")) > before + 8:
-            assert time.monotonic() < deadline, "sessions or descriptors of dead clients remain"
-            time.sleep(0.1)
+        daemon.wait_for_sessions_to_end()
+        wait_for(lambda: descriptors(daemon) <= before + MORE_DESCRIPTORS, "descriptors of dead clients remain")
         daemon.modelctl("import", file)
         daemon.modelctl("verify", "--rehash")
         daemon.stop()

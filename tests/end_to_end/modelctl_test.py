@@ -7,7 +7,7 @@ import threading
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import Daemon, run_tests, runfile  # noqa: E402
+from harness import Daemon, run_tests, runfile, wait_for  # noqa: E402
 from onnx_writer import write_matmul, write_npy  # noqa: E402
 
 DIGITS = runfile("tools/digits/model.onnx")
@@ -54,15 +54,14 @@ def test_json_of_every_verb_has_its_members():
         assert model["partition"].startswith("app:modelctl") and model["size_bytes"] > 150000
         shown = daemon.json("show", model_id[:8])
         assert shown["parameters"] == 38282 and shown["inputs"][0]["shape"] == [1, 1, 8, 8]
-        deadline = time.monotonic() + 60  # a plan is written off the reply's path
-        while not shown["plans"]:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-            shown = daemon.json("show", model_id)
+        # A plan is written off the reply's path.
+        wait_for(lambda: daemon.json("show", model_id)["plans"], "no plan is written")
+        shown = daemon.json("show", model_id)
         assert [plan["device"] for plan in shown["plans"]] == ["cpu"] and shown["plans"][0]["size_bytes"] > 0
         run = daemon.json("run", model_id, "--input", f"image={SAMPLE}", "--top", "2", "--repeat", "3")
         assert run["outputs"][0]["top"][0]["index"] == 7 and run["runs"] == 3
         assert 0 < run["latency"]["min_ms"] <= run["latency"]["median_ms"] <= run["latency"]["max_ms"]
+        daemon.wait_for_sessions_to_end()
         status = daemon.json("status")
         assert status["models"] == 1 and status["cache_dir"] == daemon.cache and status["devices"][0]["name"] == "cpu"
         [kept] = daemon.json("ps")["graphs"]

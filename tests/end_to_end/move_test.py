@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """Moving the cache, killed at random points: no model is lost, the move can be said again, and nothing stays behind."""
+import itertools
 import os
 import random
 import re
@@ -96,13 +97,17 @@ def test_a_move_that_is_killed_at_any_point_loses_no_model():
         daemon.stop()
         daemon.start()
         cache.check_moved(target)
-        for number in range(ROUNDS):
+        for number in itertools.count():
+            if number >= ROUNDS and killed > 0:
+                break
             target = cache.target()
             mover = begin_move(daemon, target)
             time.sleep(generator.uniform(0, duration))
             victim = generator.choice(["daemon", "modelctl", "both"])
             under_way = mover.poll() is None
             killed += under_way
+            if not under_way:
+                duration *= 0.7  # the machine is faster than it was at first
             if victim != "daemon":
                 mover.kill()
             if victim != "modelctl":
@@ -122,8 +127,7 @@ def test_a_move_that_is_killed_at_any_point_loses_no_model():
                 daemon.start()
             cache.check_moved(target)
         daemon.stop()
-    print(f"killed {killed} of {ROUNDS} moves under way; {len(cache.answers)} models whole after each")
-    assert killed > 0, "every move was over before it was killed, so nothing was tested"
+    print(f"killed {killed} of {number} moves under way; {len(cache.answers)} models whole after each")
 
 
 def test_a_first_start_in_the_new_folder_that_is_killed_loses_no_model():

@@ -5,7 +5,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from harness import PATIENCE_S, Daemon, run_tests, runfile  # noqa: E402
+from harness import Daemon, run_tests, runfile, wait_for  # noqa: E402
 from onnx_writer import write_matmul  # noqa: E402
 
 DIGITS = runfile("tools/digits/model.onnx")
@@ -14,18 +14,11 @@ SITE = "web:https://example.com|https://app.example.com"
 APP = "app:org.example.other"
 
 
-def wait_for(condition, what):
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.1)
-
-
 def run_once(daemon):
     """Imports the digits model and runs it; both sessions end."""
     daemon.modelctl("import", DIGITS, "--key", "digits")
     daemon.modelctl("run", "digits", "--input", f"image={SAMPLE}")
-    wait_for(lambda: len(daemon.json("ps")["sessions"]) == 1, "the session of `run` does not end")
+    daemon.wait_for_sessions_to_end()
 
 
 def test_kept_alive_for_no_time_a_model_leaves_memory_with_its_run():
@@ -38,21 +31,32 @@ def test_kept_alive_for_no_time_a_model_leaves_memory_with_its_run():
         daemon.stop()
 
 
-def test_a_model_stays_as_long_as_the_environment_says():
-    seconds = 10
+def stays_for(seconds):
+    """Whether the model was still there when it was looked at, as a machine may be slower; fails when it goes too soon or never."""
     with Daemon() as daemon:
         daemon.start(env={**daemon.environment(), "MODELD_KEEP_ALIVE": f"{seconds}s"})
         [setting] = [s for s in daemon.json("config", "show")["settings"] if s["name"] == "engine.keep_alive"]
         assert setting["origin"] == "environment", setting
+        began = time.time()
         run_once(daemon)
-        [kept] = daemon.json("ps")["graphs"]
+        graphs = daemon.json("ps")["graphs"]
+        models = daemon.json("top", "--once")["models"]
+        if not models:
+            assert time.time() - began >= seconds, "the model left memory too soon"
+            return False
+        [kept] = graphs
         assert kept["residency"] == "idle" and kept["sessions"] == 0 and kept["weight_bytes"] > 150000, kept
         assert kept["idle_until"] <= time.time() + seconds, kept
-        assert [m["residency"] for m in daemon.json("top", "--once")["models"]] == ["idle"]
+        assert [m["residency"] for m in models] == ["idle"]
         wait_for(lambda: daemon.json("ps")["graphs"] == [], "the model does not leave memory")
         assert time.time() >= kept["idle_until"], kept
         wait_for(lambda: daemon.json("status")["resident_bytes"] == 0, "its memory is not given back")
         daemon.stop()
+        return True
+
+
+def test_a_model_stays_as_long_as_the_environment_says():
+    assert any(stays_for(seconds) for seconds in (10, 40, 100))
 
 
 def test_a_model_that_is_kept_for_ever_stays_until_it_is_stopped():
