@@ -4,15 +4,18 @@ import grpc
 from attack_graphs import chain
 from target import Honest
 
+# For hundreds of calls that wait for one another.
+CALLS_S = 600
 REFUSED = (grpc.StatusCode.RESOURCE_EXHAUSTED, grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
 
 def attack_connections(target):
     honest = Honest(target)
+    before = target.descriptors()
     clients = [target.connect() for _ in range(100)]
     served = 0
     for client in clients:
-        answer, _ = client.call("ContextService/CreateContext", target.pb["context"].CreateContextRequest(), timeout=10)
+        answer, _ = client.call("ContextService/CreateContext", target.pb["context"].CreateContextRequest())
         served += answer.ok
         assert answer.ok or answer.code in REFUSED, answer.code
     assert 0 < served < 100, f"{served} of 100 connections of one app were served"
@@ -20,6 +23,8 @@ def attack_connections(target):
     for client in clients:
         client.close()
     honest.check()
+    # The next attack's connections are not to be refused for these.
+    target.wait_for(lambda: target.descriptors() < before + 10, "closed connections remain")
     honest.close()
 
 
@@ -31,14 +36,14 @@ def attack_calls(target):
     graph = chain(target, 200, [64, 1024])
     built = client.must("InferenceService/Build", pb.BuildRequest(context_id=context, graph=graph)).graph
     run = pb.RunRequest(graph_id=built.graph_id, inputs={"x": bytes(64 * 1024 * 4)}).SerializeToString()
-    calls = [client.channel.unary_unary("/modeld.v1.InferenceService/Run").future(run, timeout=120) for _ in range(400)]
+    calls = [client.channel.unary_unary("/modeld.v1.InferenceService/Run").future(run, timeout=CALLS_S) for _ in range(400)]
     honest.check()
     codes = set()
     for i, call in enumerate(calls):
         if i % 5 == 0:
             call.cancel()
             continue
-        error = call.exception(timeout=120)
+        error = call.exception(timeout=CALLS_S)
         codes.add(grpc.StatusCode.OK if error is None else target.record(error).code)
     assert codes <= {grpc.StatusCode.OK, grpc.StatusCode.RESOURCE_EXHAUSTED}, codes
     assert grpc.StatusCode.OK in codes
@@ -60,7 +65,7 @@ def attack_handles(target):
                                                    tensor_descriptor=target.tensor([1])).SerializeToString()
         method = client.channel.unary_unary("/modeld.v1.ContextService/CreateTensor")
         while True:
-            calls = [method.future(tensor, timeout=60) for _ in range(30)]
+            calls = [method.future(tensor, timeout=CALLS_S) for _ in range(30)]
             errors = [target.record(e).code for e in (c.exception() for c in calls) if e is not None]
             made += len(calls) - len(errors)
             if errors:

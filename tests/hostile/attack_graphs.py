@@ -143,6 +143,8 @@ def attack_random_graphs(target):
     rng, inference, ran = target.rng, target.pb["inference"], 0
     for round_number in range(4000):
         if round_number % 100 == 0:
+            if round_number:
+                client.close()
             client = target.connect()
             contexts = [client.must("ContextService/CreateContext", target.pb["context"].CreateContextRequest(
                 device=device)).context_id for device in ("", "reference")]
@@ -198,7 +200,7 @@ def attack_claims(target):
                 assert answer.code == grpc.StatusCode.INVALID_ARGUMENT, (shape, answer.code, answer.text)
     grown = target.resident() - before
     # 1200 calls; one honoured claim would be gigabytes.
-    target.check_growth(grown, 16 * MIB, "claims of 2^62 elements made the daemon grow")
+    target.check_growth(grown, 128 * MIB, "claims of 2^62 elements made the daemon grow")
     client.close()
 
 
@@ -236,7 +238,7 @@ def attack_growth(target):
     assert codes.get("OK", 0) > 0 and codes.get("INVALID_ARGUMENT", 0) > 0, codes
     grown = target.resident() - before
     # One of the tensors that these graphs describe: 256 MiB.
-    assert grown < 256 * MIB, f"small graphs made the daemon grow by {grown} bytes"
+    target.check_growth(grown, 256 * MIB, "small graphs made the daemon grow")
     client.close()
 
 

@@ -9,6 +9,8 @@ import threading
 
 import grpc
 
+from target import PATIENCE_S
+
 F_ADD_SEALS = 1033
 SEAL_SEAL, SHRINK, GROW, WRITE = 1, 2, 4, 8
 SEALS = SHRINK | GROW | WRITE
@@ -28,7 +30,7 @@ class MemoryClient:
     def __init__(self, target):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(f"{target.folder}/run/memory.sock")
-        self.socket.settimeout(30)
+        self.socket.settimeout(PATIENCE_S)
 
     def send(self, data, fds=()):
         control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []

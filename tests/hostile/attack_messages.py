@@ -165,7 +165,7 @@ def attack_vanishing(target):
             for call in calls[::2]:
                 call.cancel()
         if i % 2:
-            calls[1].exception(timeout=30)
+            calls[1].exception(timeout=PATIENCE_S)
         client.close()
         stop.set()
     target.check_alive()

@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -13,7 +14,8 @@ import time
 import grpc
 
 FILES = ["graph", "error", "context", "inference", "model_cache", "cache_admin", "admin"]
-PATIENCE_S = 60
+# No wait is meant to be reached. Longer than it takes the daemon to give back freed memory by itself.
+PATIENCE_S = 180
 # Low enough for a shared machine; where the limits lie does not change what is tried.
 FLAGS = ["--max-session-tensor-bytes", "256MiB", "--max-tensor-bytes", "256MiB", "--max-arena-bytes", "256MiB"]
 # Never the answer to a message that can be parsed: a defect (INTERNAL, UNKNOWN) or no answer at all.
@@ -116,7 +118,11 @@ class Target:
                                          f"{self.folder}/state", "--runtime-dir", f"{self.folder}/run", "--log",
                                          "off"] + FLAGS)
         self.socket, self.address = f"{self.folder}/run/modeld.sock", f"unix:{self.folder}/run/modeld.sock"
-        self.wait_for(lambda: os.path.exists(self.socket), "the daemon does not start")
+        self.wait_for(self._listens, "the daemon does not start")
+
+    def _listens(self):
+        with socket.socket(socket.AF_UNIX) as probe:  # the file is there before the daemon listens
+            return probe.connect_ex(self.socket) == 0
 
     def _list_methods(self):
         from google.protobuf import descriptor_pb2

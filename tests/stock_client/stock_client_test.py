@@ -19,6 +19,8 @@ import traceback
 import grpc
 
 MODELD = os.path.abspath(sys.argv[1])
+# No wait in these tests is meant to be reached.
+PATIENCE_S = 120
 
 
 def answers(path):
@@ -31,7 +33,7 @@ def start_daemon(modeld, folder):
     process = subprocess.Popen([modeld, "--cache-dir", f"{folder}/cache", "--state-dir", f"{folder}/state",
                                 "--runtime-dir", f"{folder}/run"])
     path = f"{folder}/run/modeld.sock"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE_S
     while not answers(path):  # the file is there before the daemon listens
         if process.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError("the daemon did not start")
@@ -48,7 +50,7 @@ class Client:
 
     def call(self, service, method, request, response):
         return self.channel.unary_unary(f"/modeld.v1.{service}/{method}", type(request).SerializeToString,
-                                        response.FromString)(request, timeout=60)
+                                        response.FromString)(request, timeout=PATIENCE_S)
 
     def upload(self, data, ref, chunk=1000):
         pb = self.pb["inference"]
@@ -59,7 +61,7 @@ class Client:
 
         return self.channel.stream_unary("/modeld.v1.InferenceService/UploadConstant",
                                          pb.UploadConstantRequest.SerializeToString,
-                                         pb.UploadConstantResponse.FromString)(chunks(), timeout=60)
+                                         pb.UploadConstantResponse.FromString)(chunks(), timeout=PATIENCE_S)
 
 
 def make_graph(pb, weights):
@@ -135,7 +137,7 @@ def test_chunks_do_not_change_the_model_id(_, pb):
     ref, graph = make_graph(pb, weights)
     ids = set()
     for chunk in (1, 7, 1000, len(weights)):
-        folder = tempfile.mkdtemp(prefix="modeld")  # a daemon that has nothing, so that all bytes travel
+        folder = tempfile.mkdtemp(prefix="modeld", dir="/tmp")  # a daemon that has nothing, so that all bytes travel
         process, address = start_daemon(MODELD, folder)
         try:
             client = Client(address, pb)
@@ -180,7 +182,7 @@ def test_other_partitions_and_admin_are_refused(client, pb):
                                       pb["model_cache"].ListResponse.FromString)
     for metadata in [("modeld-partition", "web:https://a.example|https://a.example")], [("modeld-partition", "app:x")]:
         try:
-            call(request, metadata=metadata, timeout=60)
+            call(request, metadata=metadata, timeout=PATIENCE_S)
             raise AssertionError("an app named a partition")
         except grpc.RpcError as error:
             assert error.code() == grpc.StatusCode.PERMISSION_DENIED, error
@@ -195,10 +197,10 @@ def test_other_partitions_and_admin_are_refused(client, pb):
 
 def test_health_and_reflection_answer(client, _):
     # HealthCheckRequest{} -> HealthCheckResponse{status: SERVING}; ServerReflectionRequest{list_services: ""}.
-    health = client.channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=60)
+    health = client.channel.unary_unary("/grpc.health.v1.Health/Check")(b"", timeout=PATIENCE_S)
     assert health == b"\x08\x01", health
     replies = client.channel.stream_stream("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo")(
-        iter([b"\x3a\x00"]), timeout=60)
+        iter([b"\x3a\x00"]), timeout=PATIENCE_S)
     listing = b"".join(replies)
     # All of ours and no others: no debugging service comes in through this door.
     ours = {b"AdminService", b"CacheAdminService", b"ContextService", b"InferenceService", b"ModelCacheService"}
@@ -209,7 +211,7 @@ def test_health_and_reflection_answer(client, _):
 
 def main():
     modeld, proto_dir = MODELD, os.path.abspath(sys.argv[2])
-    folder = tempfile.mkdtemp(prefix="modeld")
+    folder = tempfile.mkdtemp(prefix="modeld", dir="/tmp")  # socket paths must be short
     process = None
     passed = failed = 0
     try:
@@ -228,12 +230,13 @@ def main():
                 print(f"{name}: FAILED")
                 traceback.print_exc(file=sys.stdout)
         process.send_signal(signal.SIGTERM)
-        if process.wait(30) != 0 or os.path.exists(f"{folder}/run/modeld.sock"):
+        if process.wait(PATIENCE_S) != 0 or os.path.exists(f"{folder}/run/modeld.sock"):
             failed += 1
             print(f"the daemon did not stop cleanly: exit status {process.returncode}")
     finally:
         if process is not None and process.poll() is None:
             process.kill()
+            process.wait()
         shutil.rmtree(folder)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed or not passed else 0

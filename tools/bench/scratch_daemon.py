@@ -1,6 +1,7 @@
 """A daemon in a scratch folder, for benchmarks."""
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -31,11 +32,15 @@ class ScratchDaemon:
         self.process = subprocess.Popen([MODELD, "--config", "/dev/null", "--cache-dir", f"{self.folder}/cache", "--state-dir",
                                          f"{self.folder}/state", "--runtime-dir", f"{self.folder}/run", *self.flags],
                                         stderr=subprocess.DEVNULL)
-        while not os.path.exists(self.socket):
+        while not self._listens():
             if self.process.poll() is not None or time.monotonic() > began + PATIENCE_S:
                 raise SystemExit("the daemon does not start")
             time.sleep(0.005)
         return time.monotonic() - began
+
+    def _listens(self):
+        with socket.socket(socket.AF_UNIX) as probe:  # the file is there before the daemon listens
+            return probe.connect_ex(self.socket) == 0
 
     @property
     def socket(self):

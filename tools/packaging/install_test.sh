@@ -130,8 +130,9 @@ replaces_a_program_that_runs() {
   run_install unreachable "$home" --user
   "$home/.local/bin/modeld" 600 &
   daemon=$!
+  # shellcheck disable=SC2064
+  trap "kill $daemon" EXIT
   run_install unreachable "$home" --user
-  kill "$daemon"
 }
 
 refuses_what_it_does_not_know() {
