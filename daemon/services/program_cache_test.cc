@@ -331,7 +331,8 @@ TEST_CASE("when the call that compiles is cancelled, those who wait still get th
   std::thread leader([&] { leader_status = f.cache.Get("app:x", kKey, 1, leaders, slow).status(); });
   compiling.WaitForNotification();
   HandlePtr got;
-  std::thread follower([&] { got = f.Get("app:x", kKey, 2); });
+  std::thread follower(
+      [&] { got = f.cache.Get("app:x", kKey, 2, f.nobody_leaves, f.compiling).value_or(nullptr); });
   leaders.token().Cancel();
   go_on.Notify();
   leader.join();
