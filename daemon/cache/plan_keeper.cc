@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -157,7 +158,7 @@ void PlanKeeper::NoteUse(const PlanSubject& subject, const storage::PlanInfo& pl
   // What cannot be noted now is paid for again.
   plans_.AddUse(plan.key, subject.partition, subject.model_id).IgnoreError();
   if (paid) return;
-  Later(subject.partition, [this, subject, plan] {
+  Later(subject, [this, subject, plan] {
     auto opened = plans_.Open(plan.key);
     auto* bytes = std::get_if<storage::OpenedPlan>(&opened);
     if (bytes == nullptr) return;  // the next load counts it
@@ -176,9 +177,10 @@ void PlanKeeper::NoteUse(const PlanSubject& subject, const storage::PlanInfo& pl
 }
 
 void PlanKeeper::Keep(const PlanSubject& subject, PlanImage image, absl::Duration compile_time) {
-  Later(subject.partition, [this, subject, image = std::move(image), compile_time]() mutable {
-    KeepNow(subject, std::move(image), compile_time);
-  });
+  Enqueue({subject.partition, subject.model_id, subject.key},
+          [this, subject, image = std::move(image), compile_time]() mutable {
+            KeepNow(subject, std::move(image), compile_time);
+          });
 }
 
 void PlanKeeper::KeepNow(const PlanSubject& subject, PlanImage image, absl::Duration compile_time) {
@@ -194,23 +196,48 @@ void PlanKeeper::KeepNow(const PlanSubject& subject, PlanImage image, absl::Dura
   if (!plans_.Write(plan).ok()) CountFailure("write");
 }
 
-void PlanKeeper::Later(const std::string& partition, std::function<void()> work) {
+void PlanKeeper::Later(const PlanSubject& subject, std::function<void()> work) {
+  Enqueue({subject.partition, subject.model_id, std::nullopt}, std::move(work));
+}
+
+void PlanKeeper::Enqueue(JobName name, std::function<void()> work) {
   absl::MutexLock lock(&mu_);
+  const auto writes_it = [&](const JobName& other) {
+    return name.writes.has_value() && other.writes == name.writes && other.partition == name.partition;
+  };
   if (stopping_ || queue_.size() >= options_.max_queued) return;
-  queue_.push_back({partition, std::move(work)});
+  if (const auto busy = busy_with_.lock(); busy != nullptr && writes_it(*busy)) return;
+  if (std::any_of(queue_.begin(), queue_.end(), [&](const Job& job) { return writes_it(*job.name); })) return;
+  queue_.push_back({std::make_shared<const JobName>(std::move(name)), std::move(work)});
 }
 
 void PlanKeeper::Forget(const std::string& partition) {
-  const auto idle = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return busy_for_ != partition; };
+  const auto idle = [&]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+    const auto busy = busy_with_.lock();
+    return busy == nullptr || busy->partition != partition;
+  };
   absl::MutexLock lock(&mu_);
-  std::erase_if(queue_, [&](const Job& job) { return job.partition == partition; });
+  std::erase_if(queue_, [&](const Job& job) { return job.name->partition == partition; });
   mu_.Await(absl::Condition(&idle));
 }
 
 void PlanKeeper::Settle() {
-  const auto settled = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return queue_.empty() && !busy_for_; };
+  const auto settled = [this]()
+                           ABSL_SHARED_LOCKS_REQUIRED(mu_) { return queue_.empty() && busy_with_.expired(); };
   absl::MutexLock lock(&mu_);
   mu_.Await(absl::Condition(&settled));
+}
+
+std::vector<std::weak_ptr<const void>> PlanKeeper::Writes(const std::optional<Digest>& model_id) const {
+  std::vector<std::weak_ptr<const void>> writes;
+  absl::MutexLock lock(&mu_);
+  const auto add = [&](const std::shared_ptr<const JobName>& name) {
+    if (name == nullptr || !name->writes.has_value()) return;
+    if (!model_id || name->model_id == *model_id) writes.push_back(name);
+  };
+  add(busy_with_.lock());
+  for (const Job& job : queue_) add(job.name);
+  return writes;
 }
 
 void PlanKeeper::CountFailure(absl::string_view cause) {
@@ -225,12 +252,12 @@ void PlanKeeper::Work() {
     Job job;
     {
       absl::MutexLock lock(&mu_);
-      busy_for_.reset();
+      busy_with_.reset();
       mu_.Await(absl::Condition(&wanted));
       if (stopping_) return;
       job = std::move(queue_.front());
       queue_.pop_front();
-      busy_for_ = job.partition;
+      busy_with_ = job.name;
     }
     job.work();
   }

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/functional/function_ref.h"
@@ -88,11 +89,13 @@ class PlanKeeper {
   // Notes that the partition paid by waiting, for the plan that Load() would take.
   void NotePaid(const PlanSubject& subject);
 
-  // Writes a plan: off the caller's path, or before it returns.
+  // Writes a plan: off the caller's path, unless the same one is about to be written for the partition; or
+  // before it returns.
   void Keep(const PlanSubject& subject, PlanImage image, absl::Duration compile_time);
   void KeepNow(const PlanSubject& subject, PlanImage image, absl::Duration compile_time);
-  // Does other work for a partition in the background, at the same low priority and within the same bound.
-  void Later(const std::string& partition, std::function<void()> work);
+  // Does other work for the subject's partition and model in the background, at the same low priority and
+  // within the same bound.
+  void Later(const PlanSubject& subject, std::function<void()> work);
   // Abandons what waits for a partition, and waits for what is under way for it.
   void Forget(const std::string& partition);
   // Waits until nothing waits and nothing is under way.
@@ -101,6 +104,9 @@ class PlanKeeper {
   void Stop();
   // Work that waits now.
   size_t queued() const;
+  // Plans of a model, or of all, that Keep() has still to write or writes. Each expires when it is written or
+  // abandoned, and the packed weights that it held are free.
+  std::vector<std::weak_ptr<const void>> Writes(const std::optional<Digest>& model_id) const;
   // As given.
   const Digest& build() const { return options_.build; }
 
@@ -109,8 +115,15 @@ class PlanKeeper {
     storage::PlanInfo plan;
     bool stale = false;
   };
-  struct Job {
+  struct JobName {
     std::string partition;
+    Digest model_id;
+    // The plan that it writes, if it is that.
+    std::optional<Digest> writes;
+  };
+  struct Job {
+    // Goes last, after what the work holds.
+    std::shared_ptr<const JobName> name;
     std::function<void()> work;
   };
   std::optional<Choice> Choose(const PlanSubject& subject) const;
@@ -119,6 +132,7 @@ class PlanKeeper {
   // told from that by having none.
   void NoteUse(const PlanSubject& subject, const storage::PlanInfo& plan, bool paid);
   void CountFailure(absl::string_view cause);
+  void Enqueue(JobName name, std::function<void()> work);
   void Work();
 
   // Fixed at construction.
@@ -131,8 +145,8 @@ class PlanKeeper {
   mutable absl::Mutex mu_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::deque<Job> queue_ ABSL_GUARDED_BY(mu_);
-  // For whom the worker works.
-  std::optional<std::string> busy_for_ ABSL_GUARDED_BY(mu_);
+  // What the worker does; empty: nothing.
+  std::weak_ptr<const JobName> busy_with_ ABSL_GUARDED_BY(mu_);
 
   std::thread thread_;
 };

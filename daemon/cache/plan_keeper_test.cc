@@ -1,6 +1,10 @@
 #include "daemon/cache/plan_keeper.h"
 
+#include <atomic>
 #include <catch2/catch.hpp>
+#include <memory>
+#include <thread>
+#include <vector>
 
 #include "absl/synchronization/notification.h"
 #include "engine/backend/reference/reference_backend.h"
@@ -230,14 +234,14 @@ TEST_CASE("what waits for a partition that is forgotten is not done") {
   absl::Notification begun, go_on;
   std::atomic<int> done = 0;
   Fixture f;
-  f.keeper.Later(kOther, [&] {
+  f.keeper.Later(f.Subject(kOther), [&] {
     begun.Notify();
     go_on.WaitForNotification();
     ++done;
   });
   begun.WaitForNotification();
-  f.keeper.Later(kApp, [&] { done += 10; });
-  f.keeper.Later(kOther, [&] { done += 100; });
+  f.keeper.Later(f.Subject(), [&] { done += 10; });
+  f.keeper.Later(f.Subject(kOther), [&] { done += 100; });
   f.keeper.Forget(kApp);
   CHECK(done == 0);
   go_on.Notify();
@@ -252,14 +256,14 @@ TEST_CASE("work past the bound is not done, and what waits at the end is abandon
   std::atomic<int> done = 0;
   {
     Fixture f({.max_queued = 1});
-    f.keeper.Later(kApp, [&] {
+    f.keeper.Later(f.Subject(), [&] {
       begun.Notify();
       go_on.WaitForNotification();
       ++done;
     });
     begun.WaitForNotification();
-    f.keeper.Later(kApp, [&] { ++done; });
-    f.keeper.Later(kApp, [&] { ++done; });
+    f.keeper.Later(f.Subject(), [&] { ++done; });
+    f.keeper.Later(f.Subject(), [&] { ++done; });
     SECTION("to the end") {
       go_on.Notify();
       f.keeper.Settle();
@@ -276,6 +280,72 @@ TEST_CASE("work past the bound is not done, and what waits at the end is abandon
       CHECK(done == 1);
     }
   }
+}
+
+TEST_CASE("a plan that is about to be written for a partition is not held a second time") {
+  absl::Notification begun, go_on;
+  Fixture f;
+  f.keeper.Later(f.Subject(kOther), [&] {
+    begun.Notify();
+    go_on.WaitForNotification();
+  });
+  begun.WaitForNotification();
+  const PlanImage image{.metadata = "nonsense", .segments = {}};
+  f.keeper.Keep(f.Subject(), image, kCompileTime);
+  f.keeper.Keep(f.Subject(), image, kCompileTime);
+  CHECK(f.keeper.queued() == 1);
+  // Another partition's, and another plan.
+  f.keeper.Keep(f.Subject(kOther), image, kCompileTime);
+  f.keeper.Keep(f.Subject(kApp, {.num_threads = 3}), image, kCompileTime);
+  CHECK(f.keeper.queued() == 3);
+  go_on.Notify();
+  f.keeper.Settle();
+}
+
+TEST_CASE("who waits for a model's plans to be written finds their memory free") {
+  absl::Notification begun, go_on;
+  Fixture f;
+  f.keeper.Later(f.Subject(), [&] {
+    begun.Notify();
+    go_on.WaitForNotification();
+  });
+  begun.WaitForNotification();
+  // A subject's model is named after its partition here.
+  const Digest model = Digest::Of(kApp), other = Digest::Of(kOther);
+  auto weights = std::make_shared<std::vector<std::byte>>(64);
+  const std::weak_ptr<std::vector<std::byte>> memory = weights;
+  f.keeper.Keep(f.Subject(), {.metadata = "nonsense", .segments = {Region(*weights, weights)}}, kCompileTime);
+  weights.reset();
+  f.keeper.Keep(f.Subject(kOther), {.metadata = "nonsense", .segments = {}}, kCompileTime);
+  const auto all = f.keeper.Writes(std::nullopt), own = f.keeper.Writes(model);
+  CHECK(all.size() == 2);
+  REQUIRE(own.size() == 1);
+  CHECK(f.keeper.Writes(other).size() == 1);
+  CHECK(f.keeper.Writes(Digest::Of("another")).empty());
+  CHECK_FALSE(memory.expired());
+  SECTION("when they are written") {
+    go_on.Notify();
+    while (!own[0].expired()) std::this_thread::yield();
+    CHECK(memory.expired());
+    f.keeper.Settle();
+    CHECK(f.store->plans().List().size() == 1);
+  }
+  SECTION("when they are abandoned") {
+    f.keeper.Forget(kOther);
+    CHECK_FALSE(own[0].expired());
+    CHECK(f.keeper.Writes(other).empty());
+    bool abandoned = false;
+    std::thread later([&] {
+      while (f.keeper.queued() != 0) std::this_thread::yield();
+      abandoned = own[0].expired() && memory.expired();
+      go_on.Notify();
+    });
+    f.keeper.Stop();
+    later.join();
+    CHECK(abandoned);
+  }
+  for (const auto& one : all) CHECK(one.expired());
+  CHECK(f.keeper.Writes(std::nullopt).empty());
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "base/status.h"
 #include "client/codec/graph_codec.h"
+#include "daemon/heap.h"
 #include "daemon/services/cache_messages.h"
 #include "daemon/services/errors.h"
 #include "daemon/services/graph_maker.h"
@@ -228,27 +229,31 @@ v1::ListSessionsResponse Admin::Sessions() const {
 absl::StatusOr<v1::StopModelResponse> Admin::Stop(const std::optional<Digest>& model_id,
                                                   Cancellation& cancellation) {
   v1::StopModelResponse response;
-  std::vector<std::weak_ptr<const LoadedGraph>> stopped;
+  std::vector<std::weak_ptr<const void>> going;
   std::vector<ProgramCache::OwnProgram> own;
   uint64_t arena_bytes = 0;
   for (const auto& session : parts_.table.All()) {
     for (const auto& graph : session->StopGraphs(model_id)) {
-      stopped.push_back(graph);
+      going.push_back(graph->alive);
       arena_bytes += graph->arenas.bytes();
       if (graph->program->own() != nullptr) own.push_back({graph->context->device, graph->program->own()});
     }
   }
+  const size_t stopped = going.size();
   // What is kept without a handle goes, too.
   const ProgramCache::Dropped dropped = parts_.programs.Drop(model_id, std::exchange(own, {}));
-  if (dropped.programs == 0 && stopped.empty()) return absl::NotFoundError("model: not loaded");
-  response.set_stopped_graphs(static_cast<uint32_t>(stopped.size()));
+  if (dropped.programs == 0 && stopped == 0) return absl::NotFoundError("model: not loaded");
+  response.set_stopped_graphs(static_cast<uint32_t>(stopped));
   response.set_dropped_programs(static_cast<uint32_t>(dropped.programs));
   response.set_freed_bytes(dropped.bytes + arena_bytes);
-  // Runs that were cancelled still hold their graphs until their current step is done.
-  while (!std::all_of(stopped.begin(), stopped.end(), [](const auto& graph) { return graph.expired(); })) {
+  going.insert(going.end(), dropped.going.begin(), dropped.going.end());
+  for (auto& plan : parts_.plans.Writes(model_id)) going.push_back(std::move(plan));
+  // Runs that were cancelled still hold theirs until their current step is done.
+  while (!std::all_of(going.begin(), going.end(), [](const auto& one) { return one.expired(); })) {
     MODELD_RETURN_IF_ERROR(cancellation.Check());
     absl::SleepFor(kPollInterval);
   }
+  ReturnFreeMemory();
   return response;
 }
 

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "daemon/cache/plan_keeper.h"
 #include "daemon/services/cancellation.h"
 #include "daemon/services/devices.h"
 #include "daemon/services/limits.h"
@@ -31,6 +32,7 @@ class Admin {
     storage::ModelStore& store;
     ObjectTable& table;
     ProgramCache& programs;
+    const PlanKeeper& plans;
     const SessionRegistry& sessions;
     const Devices& devices;
     const ServiceLimits& limits;
@@ -47,7 +49,7 @@ class Admin {
   v1::ListPartitionsResponse Partitions() const;
   absl::StatusOr<v1::RemovePartitionResponse> RemovePartition(const std::string& partition);
   v1::ListSessionsResponse Sessions() const;
-  // Nothing: everything. Waits until the programs are gone.
+  // Nothing: everything. Waits until the programs are gone, and the plans of theirs that are being written.
   absl::StatusOr<v1::StopModelResponse> Stop(const std::optional<Digest>& model_id,
                                              Cancellation& cancellation);
 

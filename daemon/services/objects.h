@@ -85,6 +85,8 @@ class ArenaPool {
 
 // A model compiled for a context. Thread-safe. A run keeps it alive after its handle was freed.
 struct LoadedGraph {
+  // Goes last: who waits for the graph's end by a weak pointer to this finds its memory free.
+  const std::shared_ptr<const void> alive;
   const uint64_t id;
   const std::string partition;
   const std::shared_ptr<const Context> context;

@@ -61,16 +61,20 @@ absl::StatusOr<ProgramCache::ProgramPtr> ProgramCache::Use(const ProgramHandle& 
   const std::string& partition = handle.partition_;
   const Key& key = handle.key_;
   MODELD_ASSIGN_OR_RETURN(ProgramPtr program, Obtain(partition, key, session_id, cancellation, source));
+  std::shared_ptr<const void> alive;
   {
     absl::MutexLock lock(&mu_);
     auto entry = entries_.find(key);
     // Dropped this very moment: the run keeps it alone.
     if (entry == entries_.end() || entry->second.program != program) return program;
     ++entry->second.holds[partition].runs;
+    alive = entry->second.alive;
   }
   const Program* plain = program.get();
-  return ProgramPtr(plain, [this, partition, key, program = std::move(program)](const Program*) mutable {
+  return ProgramPtr(plain, [this, partition, key, program = std::move(program),
+                            alive = std::move(alive)](const Program*) mutable {
     Release(partition, key, program);
+    alive.reset();
   });
 }
 
@@ -273,6 +277,7 @@ void ProgramCache::Shed(const policy::MemoryPressure& pressure, bool spare_fresh
 ProgramCache::Dropped ProgramCache::Drop(const std::optional<Digest>& model_id,
                                          const std::vector<OwnProgram>& own) {
   std::vector<ProgramPtr> gone;
+  std::vector<std::weak_ptr<const void>> going;
   absl::MutexLock lock(&mu_);
   std::vector<policy::ResidentProgram> before = Residents();
   for (const OwnProgram& one : own) before.emplace_back().weights = WeightsOf(*one.program);
@@ -282,13 +287,11 @@ ProgramCache::Dropped ProgramCache::Drop(const std::optional<Digest>& model_id,
       continue;
     }
     gone.push_back(std::move(entry->second.program));
+    going.push_back(entry->second.alive);
     entry = entries_.erase(entry);
   }
-  Dropped dropped{gone.size() + own.size(),
-                  policy::ResidentBytes(before) - policy::ResidentBytes(Residents()),
-                  {gone.begin(), gone.end()}};
-  for (const OwnProgram& one : own) dropped.going.push_back(one.program);
-  return dropped;
+  return {gone.size() + own.size(), policy::ResidentBytes(before) - policy::ResidentBytes(Residents()),
+          std::move(going)};
 }
 
 void ProgramCache::DropPartition(const std::string& partition) {

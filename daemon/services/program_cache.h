@@ -141,8 +141,9 @@ class ProgramCache {
     uint64_t programs = 0;
     // Of their weights, without those that programs which stay share.
     uint64_t bytes = 0;
-    // Those of the programs that are alive yet go with the last run that uses them.
-    std::vector<std::weak_ptr<const Program>> going;
+    // For each of the cache's programs, what expires when its memory is free: runs hold theirs until they
+    // end.
+    std::vector<std::weak_ptr<const void>> going;
   };
   Dropped Drop(const std::optional<Digest>& model_id, const std::vector<OwnProgram>& own = {});
   // Forgets that a partition has programs; those that no other has go.
@@ -182,6 +183,8 @@ class ProgramCache {
     bool fresh = true;
   };
   struct Entry {
+    // Runs hold it, too, and let it go after the program.
+    std::shared_ptr<const void> alive = std::make_shared<char>();
     ProgramPtr program;
     absl::Time loaded_at;
     absl::Duration compile_time;

@@ -201,13 +201,19 @@ TEST_CASE("a model that is stopped leaves memory at once, and one that runs with
   ProgramFixture f;
   const auto a = f.Get("app:x", kKey), b = f.Get("app:x", kOther);
   std::weak_ptr<const Program> idle = b->Peek(), runs = a->Peek();
+  std::weak_ptr<const void> going;
   {
     const ProgramPtr running = f.Use(a);
-    CHECK(f.cache.Drop(kKey.model_id).programs == 1);
+    const auto dropped = f.cache.Drop(kKey.model_id);
+    CHECK(dropped.programs == 1);
+    REQUIRE(dropped.going.size() == 1);
+    going = dropped.going[0];
+    CHECK_FALSE(going.expired());
     CHECK(a->Peek() == nullptr);
     CHECK_FALSE(runs.expired());
   }
   CHECK(runs.expired());
+  CHECK(going.expired());
   CHECK_FALSE(idle.expired());
   CHECK(f.cache.Drop(std::nullopt).programs == 1);
   CHECK(idle.expired());

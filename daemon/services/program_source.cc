@@ -132,9 +132,9 @@ absl::StatusOr<Region> GraphSource::Constant(const Digest& digest, bool trust) {
 
 void GraphSource::RecompileLater() {
   // Its own copy of everything: the call is over by then.
-  parts_.plans.Later(call_.partition(), [&store = parts_.store, &plans = parts_.plans, &clock = parts_.clock,
-                                         context = context_, graph = *wanted_.graph, subject = *subject_,
-                                         limits = &parts_.limits, lease = wanted_.lease]() mutable {
+  parts_.plans.Later(*subject_, [&store = parts_.store, &plans = parts_.plans, &clock = parts_.clock,
+                                 context = context_, graph = *wanted_.graph, subject = *subject_,
+                                 limits = &parts_.limits, lease = wanted_.lease]() mutable {
     // Somebody asked for the same, and it was made meanwhile.
     if (plans.HasOptimal(subject)) return;
     const absl::Time begin = clock.Now();

@@ -77,7 +77,7 @@ struct Services::Parts {
                 options.metrics),
         shares(options.store, budgets),
         cache(options.store, space, maker, budgets, options.limits),
-        admin({options.store, table, programs, options.sessions, devices, options.limits, options.info,
+        admin({options.store, table, programs, plans, options.sessions, devices, options.limits, options.info,
                options.clock}),
         activity({options.store, table, options.sessions, runs, programs, options.residency.budget_bytes,
                   options.metrics, options.clock}),

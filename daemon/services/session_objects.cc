@@ -184,10 +184,11 @@ absl::StatusOr<std::shared_ptr<LoadedGraph>> SessionObjects::AddGraph(NewGraph g
   MODELD_RETURN_IF_ERROR(CheckOpen());
   MODELD_RETURN_IF_ERROR(contexts_.Find(graph.context->partition, graph.context->id).status());
   MODELD_RETURN_IF_ERROR(graphs_.CheckRoom());
-  std::shared_ptr<LoadedGraph> loaded(new LoadedGraph{
-      next_id_++, graph.context->partition, graph.context, graph.model_id, std::move(graph.manifest),
-      std::move(graph.constants), std::move(graph.inputs), std::move(graph.outputs), std::move(graph.program),
-      std::move(charge), ArenaPool(environment_.limits.max_idle_arena_bytes)});
+  std::shared_ptr<LoadedGraph> loaded(
+      new LoadedGraph{std::make_shared<char>(), next_id_++, graph.context->partition, graph.context,
+                      graph.model_id, std::move(graph.manifest), std::move(graph.constants),
+                      std::move(graph.inputs), std::move(graph.outputs), std::move(graph.program),
+                      std::move(charge), ArenaPool(environment_.limits.max_idle_arena_bytes)});
   loaded->stored = graph.stored;
   loaded->uncacheable = graph.uncacheable;
   loaded->lease = std::move(graph.lease);
