@@ -16,6 +16,7 @@
 #include "absl/time/clock.h"
 #include "base/status.h"
 #include "tests/campaign/small_models.h"
+#include "tests/support/process_memory.h"
 #include "tests/support/scratch_daemon.h"
 
 namespace modeld::campaign {
@@ -32,7 +33,7 @@ constexpr double kCountSlack = 4;
 
 // The daemon at one moment.
 struct Sample {
-  double rss_kib = 0;
+  double memory_kib = 0;
   double descriptors = 0;
   double mappings = 0;
 };
@@ -40,10 +41,7 @@ struct Sample {
 Sample Measure(pid_t pid) {
   Sample sample;
   const std::string folder = absl::StrCat("/proc/", pid);
-  std::ifstream status(folder + "/status");
-  for (std::string word; status >> word;) {
-    if (word == "VmRSS:") status >> sample.rss_kib;
-  }
+  sample.memory_kib = static_cast<double>(testing::MemoryOf(pid).sum() >> 10);
   std::error_code error;
   for (const auto& unused : std::filesystem::directory_iterator(folder + "/fd", error)) {
     (void)unused;
@@ -125,7 +123,7 @@ int Soak(double minutes, uint64_t seed) {
     if (isatty(STDERR_FILENO) == 0) continue;
     std::fprintf(stderr, "\r%3.0f %%  %.0f KiB  %.0f descriptors  %.0f mappings ",
                  100 * std::min(1.0, absl::FDivDuration(absl::Now() - begin, absl::Minutes(minutes))),
-                 samples.back().rss_kib, samples.back().descriptors, samples.back().mappings);
+                 samples.back().memory_kib, samples.back().descriptors, samples.back().mappings);
   }
   if (isatty(STDERR_FILENO) != 0) std::fprintf(stderr, "\n");
   for (std::thread& thread : threads) thread.join();
@@ -138,7 +136,8 @@ int Soak(double minutes, uint64_t seed) {
   }
   std::printf("seed %llu: %llu models built, saved, fetched and run in %.1f minutes\n",
               static_cast<unsigned long long>(seed), static_cast<unsigned long long>(sum), minutes);
-  ++(CheckFlat("memory in KiB", samples, &Sample::rss_kib, kMemoryGrowth, kMemorySlackKiB) ? passed : failed);
+  ++(CheckFlat("memory in KiB", samples, &Sample::memory_kib, kMemoryGrowth, kMemorySlackKiB) ? passed
+                                                                                              : failed);
   ++(CheckFlat("descriptors", samples, &Sample::descriptors, 1, kCountSlack) ? passed : failed);
   ++(CheckFlat("mappings", samples, &Sample::mappings, 1, 8 * kCountSlack) ? passed : failed);
   std::printf("%d passed, %d failed\n", passed, failed);
