@@ -101,11 +101,14 @@ void Worker::Store(const ml::Client& client, const ml::Context& context, size_t 
   const Outcome outcome =
       Called(key.empty() ? graph->Store().status() : client.Cache().Save(*graph, key).status());
   const int64_t end = NowSeconds();
-  Expectation later = tenant_.expected;
+  const Expectation before = tenant_.expected;
   tenant_.expected.Apply(outcome, [&](Holdings& holdings) { holdings.Store(model, key, begin); });
-  if (begin == end) return;
-  later.Apply(outcome, [&](Holdings& holdings) { holdings.Store(model, key, end); });
-  tenant_.expected.Join(later);
+  // In which second the daemon did it, nobody knows.
+  for (int64_t at = begin + 1; at <= end; ++at) {
+    Expectation later = before;
+    later.Apply(outcome, [&](Holdings& holdings) { holdings.Store(model, key, at); });
+    tenant_.expected.Join(later);
+  }
 }
 
 void Worker::Fetch(const ml::Client& client, const ml::Context& context, size_t model) {

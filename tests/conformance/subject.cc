@@ -13,9 +13,6 @@ namespace {
 // Not meant to be reached: a vector that hangs is to fail alone.
 constexpr absl::Duration kPatience = absl::Minutes(2);
 
-// How long a process that is ending may take to be gone.
-constexpr absl::Duration kEnding = absl::Seconds(2);
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Subject>> Subject::Start(const SubjectOptions& options) {
@@ -29,9 +26,10 @@ absl::StatusOr<std::unique_ptr<Subject>> Subject::Start(const SubjectOptions& op
 }
 
 absl::Status Subject::Connect() {
-  MODELD_ASSIGN_OR_RETURN(const client::Client client,
-                          client::Client::Connect({.host = daemon_->host(), .default_deadline = kPatience}));
-  MODELD_ASSIGN_OR_RETURN(context_, client.CreateContext({.device = device_}));
+  MODELD_ASSIGN_OR_RETURN(
+      client_,
+      client::Client::Connect({.host = daemon_->host(), .default_deadline = kPatience, .reconnect = false}));
+  MODELD_ASSIGN_OR_RETURN(context_, client_->CreateContext({.device = device_}));
   return absl::OkStatus();
 }
 
@@ -39,15 +37,15 @@ absl::Status Subject::Use(const std::function<absl::Status(const client::Context
   if (!context_) return absl::InternalError("there is no daemon");
   const absl::Status status = use(*context_);
   std::string how = daemon_->HowItEnded();
-  // The connection breaks a little before the process is gone: the call that it breaks is UNAVAILABLE, one
-  // after that FAILED_PRECONDITION.
-  const bool maybe_lost = absl::IsUnavailable(status) || absl::IsFailedPrecondition(status);
-  for (const absl::Time until = absl::Now() + kEnding; maybe_lost && how.empty() && absl::Now() < until;) {
+  // The connection breaks a little before the process is gone.
+  for (const absl::Time until = absl::Now() + kPatience;
+       how.empty() && !client_->Connected() && absl::Now() < until;) {
     absl::SleepFor(absl::Milliseconds(5));
     how = daemon_->HowItEnded();
   }
   if (how.empty()) return status;
   context_.reset();
+  client_.reset();
   MODELD_RETURN_IF_ERROR(daemon_->Restart());
   MODELD_RETURN_IF_ERROR(Connect());
   return absl::InternalError(absl::StrCat("the daemon ended: ", how));

@@ -48,6 +48,7 @@ class Subject {
 
   const std::unique_ptr<testing::ScratchDaemon> daemon_;
   const std::string device_;
+  std::optional<client::Client> client_;
   std::optional<client::Context> context_;
 };
 

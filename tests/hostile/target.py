@@ -16,8 +16,10 @@ import grpc
 FILES = ["graph", "error", "context", "inference", "model_cache", "cache_admin", "admin"]
 # No wait is meant to be reached. Longer than it takes the daemon to give back freed memory by itself.
 PATIENCE_S = 180
-# Low enough for a shared machine; where the limits lie does not change what is tried.
-FLAGS = ["--max-session-tensor-bytes", "256MiB", "--max-tensor-bytes", "256MiB", "--max-arena-bytes", "256MiB"]
+# Low enough for a shared machine; where the limits lie does not change what is tried. Random messages clear what is stored, so that
+# it is stored anew more often than an honest app does.
+FLAGS = ["--max-session-tensor-bytes", "256MiB", "--max-tensor-bytes", "256MiB", "--max-arena-bytes", "256MiB", "--stores-per-hour",
+         "0"]
 # Never the answer to a message that can be parsed: a defect (INTERNAL, UNKNOWN) or no answer at all.
 DEFECTS = (grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.DEADLINE_EXCEEDED)
 

@@ -178,7 +178,9 @@ TEST_CASE("clearing leaves no file, no decision and no trace, keeps budgets, and
     return count;
   };
   // A session's end and a plan's writing take their time.
-  for (int i = 0; i < 1'000 && files() != 0; ++i) absl::SleepFor(absl::Milliseconds(10));
+  for (const absl::Time until = absl::Now() + absl::Minutes(2); files() != 0 && absl::Now() < until;) {
+    absl::SleepFor(absl::Milliseconds(10));
+  }
   CHECK(files() == 0);
   CHECK(store.ledger().Budget("app:org.example.app").probes.size() == 2);
   CHECK(store.ListStaged().empty());

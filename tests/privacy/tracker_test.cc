@@ -15,9 +15,9 @@ namespace {
 constexpr char kWriter[] = "web:https://writer.example|https://writer.example";
 constexpr char kTracker[] = "web:https://tracker.example|https://tracker.example";
 
-// Right guesses among `trials` that chance exceeds once in ten thousand times.
+// Right guesses among `trials` that chance exceeds less than once in a million times (1 - Phi(4.9) is 5e-7).
 int ByChance(int trials) {
-  return static_cast<int>(std::ceil(trials / 2.0 + 3.72 * std::sqrt(trials / 4.0)));
+  return static_cast<int>(std::ceil(trials / 2.0 + 4.9 * std::sqrt(trials / 4.0)));
 }
 
 // Learns from all trials so far which bit goes with which observation: no rule of the tracker's own, so none

@@ -118,7 +118,7 @@ async function main() {
   try {
     const socket = `${folder}/run/modeld.sock`;
     // The file is there before the daemon listens.
-    for (let i = 0; i < 600 && !(await answers(socket)); ++i) await new Promise((r) => setTimeout(r, 50));
+    for (let i = 0; i < 2400 && !(await answers(socket)); ++i) await new Promise((r) => setTimeout(r, 50));
     const address = `unix:${socket}`;
     process.exitCode = await run(() => new Client(address), address);
   } finally {
