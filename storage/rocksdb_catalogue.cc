@@ -33,15 +33,28 @@ rocksdb::Options MakeOptions(rocksdb::Env* env) {
   options.keep_log_file_num = 1;
   options.max_open_files = 64;
   options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
+  // After a failed write the database is opened anew. RocksDB's own recoveries leave it refusing all writes
+  // after many errors, and those in the background trip over assertions, which Debian's library has.
+  options.max_bgerror_resume_count = 0;
   return options;
+}
+
+absl::StatusOr<std::unique_ptr<rocksdb::DB>> OpenDatabase(const rocksdb::Options& options,
+                                                          const std::string& path) {
+  rocksdb::DB* raw = nullptr;
+  MODELD_RETURN_IF_ERROR(FromRocksDb(rocksdb::DB::Open(options, path, &raw)));
+  return std::unique_ptr<rocksdb::DB>(raw);
 }
 
 class RocksDbCatalogue : public Catalogue {
  public:
-  explicit RocksDbCatalogue(std::unique_ptr<rocksdb::DB> db) : db_(std::move(db)) {}
-  ~RocksDbCatalogue() override { db_->Close(); }
+  RocksDbCatalogue(rocksdb::Options options, std::string path, std::unique_ptr<rocksdb::DB> db)
+      : options_(std::move(options)), path_(std::move(path)), db_(std::move(db)) {}
+  ~RocksDbCatalogue() override { Close(); }
 
   absl::Status Scan(absl::FunctionRef<void(absl::string_view, absl::string_view)> visit) const override {
+    absl::MutexLock lock(&mu_);
+    if (db_ == nullptr) return absl::UnavailableError("the catalogue: its files cannot be read or written");
     std::unique_ptr<rocksdb::Iterator> it(db_->NewIterator(rocksdb::ReadOptions()));
     for (it->SeekToFirst(); it->Valid(); it->Next()) {
       visit({it->key().data(), it->key().size()}, {it->value().data(), it->value().size()});
@@ -60,9 +73,8 @@ class RocksDbCatalogue : public Catalogue {
     options.sync = durability == Durability::kSynced;
     absl::MutexLock lock(&mu_);
     if (failed_) {
-      // After a failed write (a full disk) RocksDB refuses writes until told that the cause may be gone.
-      MODELD_RETURN_IF_ERROR(FromRocksDb(db_->Resume()));
-      failed_ = false;
+      Close();
+      MODELD_ASSIGN_OR_RETURN(db_, OpenDatabase(options_, path_));
     }
     rocksdb::Status written = db_->Write(options, &writes);
     failed_ = !written.ok();
@@ -70,8 +82,16 @@ class RocksDbCatalogue : public Catalogue {
   }
 
  private:
-  const std::unique_ptr<rocksdb::DB> db_;
-  absl::Mutex mu_;
+  void Close() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if (db_ != nullptr) db_->Close().PermitUncheckedError();
+    db_ = nullptr;
+  }
+
+  const rocksdb::Options options_;
+  const std::string path_;
+  mutable absl::Mutex mu_;
+  // Null when it could not be opened after a failed write.
+  std::unique_ptr<rocksdb::DB> db_ ABSL_GUARDED_BY(mu_);
   bool failed_ ABSL_GUARDED_BY(mu_) = false;
 };
 
@@ -93,9 +113,9 @@ absl::Status PeekSchema(const rocksdb::Options& options, const std::string& path
 absl::StatusOr<std::shared_ptr<Catalogue>> OpenRocksDbCatalogue(const std::string& path, rocksdb::Env* env) {
   rocksdb::Options options = MakeOptions(env);
   MODELD_RETURN_IF_ERROR(PeekSchema(options, path));
-  rocksdb::DB* raw = nullptr;
-  MODELD_RETURN_IF_ERROR(FromRocksDb(rocksdb::DB::Open(options, path, &raw)));
-  return std::make_shared<RocksDbCatalogue>(std::unique_ptr<rocksdb::DB>(raw));
+  MODELD_ASSIGN_OR_RETURN(auto database, OpenDatabase(options, path));
+  options.create_if_missing = false;  // an empty one must never come to stand for this one
+  return std::make_shared<RocksDbCatalogue>(std::move(options), path, std::move(database));
 }
 
 }  // namespace modeld::storage
