@@ -1,5 +1,9 @@
 #include <catch2/catch.hpp>
+#include <cerrno>
+#include <functional>
+#include <memory>
 
+#include "absl/strings/match.h"
 #include "storage/integrity.h"
 #include "storage/ledger.h"
 #include "storage/space.h"
@@ -113,6 +117,43 @@ TEST_CASE("a listing and the sender's own partition are told when an upload last
   REQUIRE(store->PutBlob(kOne, ref, Region::Copy(bytes), *lease).ok());
   CHECK(state(kOne).complete);
   CHECK_FALSE(store->ListStaged()[0].open);
+}
+
+// A cache folder that tells when a file beneath staging/ is opened.
+struct WatchedFolder : FakeFileSystem {
+  using FakeFileSystem::FakeFileSystem;
+  absl::StatusOr<std::unique_ptr<File>> Open(absl::string_view path, Access access) override {
+    if (staging_opened && absl::StartsWith(path, "staging/")) staging_opened();
+    return FakeFileSystem::Open(path, access);
+  }
+  std::function<void()> staging_opened;
+};
+
+TEST_CASE("a blob that comes in one piece is being sent while it is written, and no longer") {
+  TestStore store;
+  const auto folder = std::make_shared<WatchedFolder>(store.plan, "the cache folder");
+  store.cache = folder;
+  store.Start();
+  const std::string bytes = Bytes(1000, 3);
+  const auto lease = store->NewLease();
+  const auto state = [&](const Partition& partition) {
+    return store->integrity().StateOf(partition, RefOf(bytes), *lease).value();
+  };
+  int looked = 0;
+  folder->staging_opened = [&] {
+    ++looked;
+    CHECK(state(kOne).open);
+    CHECK(state(kOne).last_bytes == store.clock.Now());
+    CHECK_FALSE(state(kTwo).open);
+  };
+  store.plan.Arm({.at = 0, .error = EIO});
+  REQUIRE_FALSE(store->PutBlob(kOne, RefOf(bytes), Region::Copy(bytes), *lease).ok());
+  CHECK_FALSE(state(kOne).open);
+  store.plan.Disarm();
+  REQUIRE(store->PutBlob(kOne, RefOf(bytes), Region::Copy(bytes), *lease).ok());
+  CHECK(looked == 2);
+  CHECK(state(kOne).complete);
+  CHECK_FALSE(state(kOne).open);
 }
 
 TEST_CASE("a partition's blobs are counted once in its logical size") {
