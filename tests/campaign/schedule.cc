@@ -137,7 +137,9 @@ void Schedule::NoteSuspects() {
   ever_damaged_ = true;
   damaged_.insert(suspects_.begin(), suspects_.end());
   for (size_t model = 0; model < Models().size(); ++model) {
-    for (const storage::BlobRef& blob : BlobsOf(model)) suspect_uploads_.insert(blob.digest);
+    for (const storage::BlobRef& blob : BlobsOf(model)) {
+      for (const Partition& partition : kPartitions) suspect_uploads_.emplace(partition, blob.digest);
+    }
   }
   for (size_t model = 0; model < Models().size(); ++model) {
     const auto has = [&](const Holdings& holdings) { return holdings.Has(model); };

@@ -156,9 +156,10 @@ class Schedule {
   // Blobs whose files were changed behind the store's back: models that name them may be damaged, never
   // wrong.
   std::set<Digest> damaged_;
-  // Blobs that were written after a sync was dropped; and uploads of which a part was.
+  // Blobs that were written after a sync was dropped; and uploads, each a partition's own, of which a part
+  // was.
   std::set<Digest> suspects_;
-  std::set<Digest> suspect_uploads_;
+  std::set<std::pair<Partition, Digest>> suspect_uploads_;
   std::vector<std::unique_ptr<Client>> clients_;
   // Mappings that some session holds, with what they must show as long as they live.
   std::vector<std::pair<Region, std::string>> held_;

@@ -69,8 +69,9 @@ void Schedule::Continue(Client& client) {
     const absl::Status committed = upload.Commit();
     outcome = Called(committed);
     // What was sent is what the digest says: only a disk that dropped what it said it had may spoil it.
-    if (!suspect_uploads_.contains(digest)) CHECK_FALSE(absl::IsDataLoss(committed));
-    if (committed.ok() || absl::IsDataLoss(committed)) suspect_uploads_.erase(digest);
+    const std::pair own(client.partition, digest);
+    if (!suspect_uploads_.contains(own)) CHECK_FALSE(absl::IsDataLoss(committed));
+    if (committed.ok() || absl::IsDataLoss(committed)) suspect_uploads_.erase(own);
     if (Lied()) suspects_.insert(digest);
     client.upload.reset();
   }
