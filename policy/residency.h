@@ -54,11 +54,10 @@ uint64_t ResidentBytes(std::span<const ResidentProgram> programs);
 // Ids of the programs that leave now, in the order to drop them:
 // 1. those idle for keep_alive or longer;
 // 2. while the rest exceeds the budget, the longest unused that are not young (equal: the smaller id);
-// 3. while it still does, the youngest (equal: the larger id): a newcomer for which there is no room gives
-// way
-//    to those before it. Programs of which each owner takes more than an equal part of the budget come first:
-//    nobody keeps others out by filling the memory with young programs. When that one is in use, it is waited
-//    for: it goes after its run, or what is idle does once it is not young any more.
+// 3. while it still does, the youngest (equal: the larger id): a newcomer for which there is no room makes
+//    way for those before it. Programs of which each owner takes more than an equal part of the budget come
+//    first: nobody keeps others out by filling the memory with young programs. When that one is in use, it is
+//    waited for: it goes after its run, or what is idle does once it is not young any more.
 // Programs in use stay, even above the budget. A last use in the future (the clock was set back) is one of
 // now; a load in the future makes nothing young. Pure.
 std::vector<uint64_t> ProgramsToDrop(std::span<const ResidentProgram> programs, const ResidencyBounds& bounds,

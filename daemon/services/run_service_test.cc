@@ -207,23 +207,40 @@ TEST_CASE("a run with too few bytes, or answers too big for a message, is refuse
   CHECK(client.Run(big_graph, {1}).error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED);
 }
 
+// A run of x = {1, 2, 3} in a thread of its own.
+class BackgroundRun {
+ public:
+  BackgroundRun(const TestClient& client, uint64_t graph) {
+    request_.set_graph_id(graph);
+    (*request_.mutable_inputs())["x"] = FloatBytes({1, 2, 3});
+    runner_ = std::thread([this, &client] { status_ = client.inference->Run(&call_, request_, &response_); });
+  }
+  void Cancel() { call_.TryCancel(); }
+  // How the call ended. To be called once.
+  grpc::Status Join() {
+    runner_.join();
+    return status_;
+  }
+
+ private:
+  CallContext call_;
+  v1::RunRequest request_;
+  v1::RunResponse response_;
+  grpc::Status status_;
+  std::thread runner_;
+};
+
 // Starts a run on the gated device, waits until its first step has begun, does `stop`, then opens the gate.
 // Returns how the call ended; `steps` tells how many steps were begun.
 grpc::Status StopDuringRun(TestDaemon& daemon, const TestClient& client, uint64_t graph,
                            const std::function<void()>& stop, int& steps) {
   daemon.gated.steps.Close();
   const int before = daemon.gated.steps.arrived();
-  grpc::Status status;
-  CallContext call;
-  v1::RunRequest request;
-  v1::RunResponse response;
-  request.set_graph_id(graph);
-  (*request.mutable_inputs())["x"] = FloatBytes({1, 2, 3});
-  std::thread runner([&] { status = client.inference->Run(&call, request, &response); });
+  BackgroundRun run(client, graph);
   daemon.gated.steps.AwaitArrivals(before + 1);
   stop();
   daemon.gated.steps.Open();
-  runner.join();
+  const grpc::Status status = run.Join();
   REQUIRE(daemon.services().Drain(absl::InfiniteFuture()));
   steps = daemon.gated.steps.arrived() - before;
   return status;
@@ -244,15 +261,9 @@ TEST_CASE("a run stops between two steps when its call is cancelled") {
   REQUIRE(all >= 14);
 
   gate.Close();
-  grpc::Status status;
-  CallContext call;
-  v1::RunRequest request;
-  v1::RunResponse response;
-  request.set_graph_id(graph);
-  (*request.mutable_inputs())["x"] = FloatBytes({1, 2, 3});
-  std::thread runner([&] { status = client.inference->Run(&call, request, &response); });
+  BackgroundRun run(client, graph);
   gate.AwaitArrivals(before + 1);
-  call.TryCancel();
+  run.Cancel();
   // The daemon hears of it during one of the first steps: each takes twice as long as the one before it, all
   // together minutes.
   const Counter& cancelled = daemon.metrics.counter(CounterName::kInferenceRequests, {"cancelled"});
@@ -264,8 +275,7 @@ TEST_CASE("a run stops between two steps when its call is cancelled") {
       absl::SleepFor(absl::Milliseconds(1));
     }
   }
-  runner.join();
-  CHECK(status.error_code() == grpc::StatusCode::CANCELLED);
+  CHECK(run.Join().error_code() == grpc::StatusCode::CANCELLED);
   CHECK(cancelled.value() == 1);
   CHECK(gate.arrived() - before < all);
 }
@@ -292,19 +302,12 @@ TEST_CASE("a run keeps its memory for the next one when it ends well, and gives 
 
   const int before = daemon.gated.steps.arrived();
   daemon.gated.steps.Close();
-  CallContext call;
-  std::thread runner([&] {
-    v1::RunRequest request;
-    v1::RunResponse response;
-    request.set_graph_id(graph);
-    (*request.mutable_inputs())["x"] = FloatBytes({1, 2, 3});
-    client.inference->Run(&call, request, &response);
-  });
+  BackgroundRun run(client, graph);
   daemon.gated.steps.AwaitArrivals(before + 1);
   CHECK(ArenaBytes(admin) == kept);
   daemon.services().CancelAll();
   daemon.gated.steps.Open();
-  runner.join();
+  run.Join();
   CHECK(daemon.metrics.counter(CounterName::kInferenceRequests, {"cancelled"}).value() == 1);
   CHECK(ArenaBytes(admin) == 0);
 
