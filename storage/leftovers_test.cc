@@ -112,6 +112,57 @@ TEST_CASE("the file of an upload that was cleared while it was sent is no proble
   CHECK(store.Problems() == "");
 }
 
+TEST_CASE("the damaged file of bytes that no model names yet goes, also where it could not be set aside") {
+  const std::string& bytes = kModel.constants[1];
+  for (uint64_t step = 0; step < kSteps; ++step) {
+    CAPTURE(step);
+    TestStore store;
+    REQUIRE(
+        store->PutBlob(kApp, RefOf(bytes), Region::Copy(absl::string_view(bytes)), *store->NewLease()).ok());
+    store.Start();
+    store.cache->FlipBit(BlobPathOf(bytes), 77);
+    std::unique_ptr<Lease> lease = store->NewLease();
+    store.plan.Arm({.at = step, .error = EIO});
+    CHECK(absl::IsDataLoss(store->MapBlob(kApp, RefOf(bytes).digest, *lease).status()));
+    store.plan.Disarm();
+    lease.reset();
+    store.Collect();
+    lease = store->NewLease();
+    // Sent anew, and given up half way.
+    auto upload = store->OpenUpload(kApp, RefOf(bytes), *lease);
+    REQUIRE(upload.ok());
+    REQUIRE((*upload)->Append(0, absl::string_view(bytes).substr(0, 500)).ok());
+    upload->reset();
+    lease.reset();
+    CHECK(store.Problems() == "");
+    store.Collect();
+    CHECK(store.BlobFilePaths().empty());
+    CheckSettled(store);
+  }
+}
+
+TEST_CASE("what could not be swept at start is the collector's") {
+  TestStore store;
+  REQUIRE(StoreWhole(*store, kApp, kModel).ok());
+  store.Stop();
+  const std::string stray = BlobPathOf("nobody's");
+  REQUIRE(store.cache->MakeDir(stray.substr(0, stray.rfind('/'))).ok());
+  REQUIRE((*store.cache->Open(stray, FileSystem::Access::kCreate))->WriteAt(0, "nobody's").ok());
+  for (uint64_t step = 0; store.cache->Stat(stray).ok(); ++step) {
+    CAPTURE(step);
+    REQUIRE(step < kSteps);
+    store.plan.Arm({.at = step, .error = EIO});
+    const bool started = store.TryStart().ok();
+    store.plan.Disarm();
+    if (!started || !store.cache->Stat(stray).ok()) continue;
+    CHECK(store.Problems() == "");
+    store.Collect();
+    CHECK_FALSE(store.cache->Stat(stray).ok());
+  }
+  store.Start();
+  CHECK(ReadWhole(*store, kApp, kModel).ok());
+}
+
 TEST_CASE("what a failed store may have left on the disk is gone for good once a deletion found nothing") {
   const TestModel bare{"bare graph", {}};
   // The step is the store's commit for one of them; a part of what was not synced survives the crash.

@@ -102,8 +102,8 @@ absl::StatusOr<std::set<std::string>> CheckUploads(StoreCore& core, Transaction&
   return kept;
 }
 
-// Removes the files that neither a model nor an upload names. What cannot be removed stays for the next
-// start.
+// Removes the files that neither a model nor an upload names. What cannot be removed stays for the collector;
+// what is no file of ours, for the next start.
 absl::Status SweepFiles(StoreCore& core, const std::set<std::string>& kept_uploads)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(core.mu) {
   MODELD_ASSIGN_OR_RETURN(std::vector<std::string> staged, core.files.ListStaging());
@@ -115,7 +115,12 @@ absl::Status SweepFiles(StoreCore& core, const std::set<std::string>& kept_uploa
   for (const BlobFiles::Entry& entry : blobs) {
     bool needed = entry.digest &&
                   (core.index.References(*entry.digest) > 0 || core.index.HasFinishedUpload(*entry.digest));
-    if (!needed && core.files.RemoveEntry(entry).ok()) ++core.recovery.orphan_files_removed;
+    if (needed) continue;
+    if (core.files.RemoveEntry(entry).ok()) {
+      ++core.recovery.orphan_files_removed;
+    } else if (entry.digest) {
+      core.candidates.insert(*entry.digest);
+    }
   }
   return absl::OkStatus();
 }

@@ -58,7 +58,10 @@ absl::Status StoreCore::Commit(const Transaction& changes, Durability durability
     for (const BlobRef& blob : BlobsOf(id, old->second)) candidates.insert(blob.digest);
   }
   for (const auto& [id, upload] : changes.uploads) {
-    if (!upload) candidates.insert(id.second);
+    // One that begins anew (its file was lost or damaged) keeps the file among the blobs no longer.
+    const auto old = index.records().uploads.find(id);
+    const bool kept = old != index.records().uploads.end() && old->second.finished();
+    if (!upload || (kept && !upload->finished())) candidates.insert(id.second);
   }
   for (const auto& [key, plan] : changes.plans) {
     if (!plan) plan_candidates.insert(key);
