@@ -142,12 +142,14 @@ TEST_CASE("the damaged file of bytes that no model names yet goes, also where it
 }
 
 TEST_CASE("what could not be swept at start is the collector's") {
+  const std::string stray = GENERATE(BlobPathOf("nobody's"), "plans/" + RefOf("nobody's").digest.ToHex());
+  CAPTURE(stray);
   TestStore store;
   REQUIRE(StoreWhole(*store, kApp, kModel).ok());
   store.Stop();
-  const std::string stray = BlobPathOf("nobody's");
   REQUIRE(store.cache->MakeDir(stray.substr(0, stray.rfind('/'))).ok());
   REQUIRE((*store.cache->Open(stray, FileSystem::Access::kCreate))->WriteAt(0, "nobody's").ok());
+  bool outlived_a_start = false;
   for (uint64_t step = 0; store.cache->Stat(stray).ok(); ++step) {
     CAPTURE(step);
     REQUIRE(step < kSteps);
@@ -155,10 +157,12 @@ TEST_CASE("what could not be swept at start is the collector's") {
     const bool started = store.TryStart().ok();
     store.plan.Disarm();
     if (!started || !store.cache->Stat(stray).ok()) continue;
+    outlived_a_start = true;
     CHECK(store.Problems() == "");
     store.Collect();
     CHECK_FALSE(store.cache->Stat(stray).ok());
   }
+  CHECK(outlived_a_start);
   store.Start();
   CHECK(ReadWhole(*store, kApp, kModel).ok());
 }

@@ -66,7 +66,11 @@ absl::Status RecoverPlans(StoreCore& core) {
   MODELD_ASSIGN_OR_RETURN(std::vector<BlobFiles::Entry> entries, core.plan_files.List());
   for (const BlobFiles::Entry& entry : entries) {
     if (entry.digest && core.index.records().plans.contains(*entry.digest)) continue;
-    if (core.files.RemoveEntry(entry).ok()) ++core.recovery.orphan_files_removed;
+    if (core.files.RemoveEntry(entry).ok()) {
+      ++core.recovery.orphan_files_removed;
+    } else if (entry.digest) {
+      core.plan_candidates.insert(*entry.digest);
+    }
   }
   return absl::OkStatus();
 }
