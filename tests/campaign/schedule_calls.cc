@@ -71,7 +71,8 @@ void Schedule::Continue(Client& client) {
     // What was sent is what the digest says: only a disk that dropped what it said it had may spoil it.
     const std::pair own(client.partition, digest);
     if (!suspect_uploads_.contains(own)) CHECK_FALSE(absl::IsDataLoss(committed));
-    if (committed.ok() || absl::IsDataLoss(committed)) suspect_uploads_.erase(own);
+    // Wrong bytes are dropped, unless a fault keeps them from it.
+    if (committed.ok() || (absl::IsDataLoss(committed) && !armed_)) suspect_uploads_.erase(own);
     if (Lied()) suspects_.insert(digest);
     client.upload.reset();
   }
