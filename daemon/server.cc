@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -23,6 +24,7 @@
 #include "modeld/v1/context.grpc.pb.h"
 #include "modeld/v1/inference.grpc.pb.h"
 #include "modeld/v1/model_cache.grpc.pb.h"
+#include "policy/first_build.h"
 #include "storage/integrity.h"
 
 namespace modeld {
@@ -124,6 +126,10 @@ absl::Status Server::MakeBackends() {
 }
 
 ServicesOptions Server::MakeServicesOptions() {
+  const std::optional<policy::FirstBuild> first_build = policy::FirstBuildNamed(loaded_.config.first_build);
+  // The settings' table allows no other name.
+  const PlanKeeper::Options plans{.first_build = first_build.value_or(policy::FirstBuild::kCompile),
+                                  .write_delay = loaded_.config.plan_write_delay};
   ServicesOptions options{.limits = loaded_.config.limits,
                           .info = {.version = kVersion,
                                    .started_at = started_at_,
@@ -151,7 +157,7 @@ ServicesOptions Server::MakeServicesOptions() {
                                     .max_age = loaded_.config.max_age,
                                     .wake = [this] { upkeep_->Wake(); }},
                           .commonness = LoadLists(loaded_.config.privacy),
-                          .plans = {.delay = loaded_.config.plan_delay},
+                          .plans = plans,
                           .residency = loaded_.config.residency,
                           .stall_after = loaded_.config.stall_after};
   if (options.residency.budget_bytes == 0) options.residency.budget_bytes = DefaultResidentBytes();

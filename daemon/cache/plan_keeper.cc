@@ -5,6 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <limits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -12,12 +15,14 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "base/mac.h"
 
 namespace modeld {
 namespace {
 
 // The nicest there is: the writer takes what others leave.
 constexpr int kLowestPriority = 19;
+constexpr absl::Duration kLongestDelay = absl::Hours(24);
 constexpr absl::string_view kIsa = " isa 0x";
 constexpr absl::string_view kThreads = " threads ";
 
@@ -117,7 +122,8 @@ std::optional<PlanKeeper::Loaded> PlanKeeper::Load(const PlanSubject& subject, c
   const std::optional<Choice> choice = Choose(subject);
   if (!choice) return std::nullopt;
   const Digest& key = choice->plan.key;
-  const bool paid = !options_.delay || plans_.IsCause(key, subject.partition);
+  const bool paid = HasPaid(subject, choice->plan);
+  if (!paid && options_.first_build == policy::FirstBuild::kCompile) return std::nullopt;
   const auto opened = plans_.Open(key);
   if (const auto* fault = std::get_if<storage::PlanFault>(&opened)) {
     CountFailure(storage::PlanFaultName(*fault));
@@ -140,7 +146,11 @@ std::optional<PlanKeeper::Loaded> PlanKeeper::Load(const PlanSubject& subject, c
 
 bool PlanKeeper::HasPaid(const PlanSubject& subject) const {
   const std::optional<Choice> choice = Choose(subject);
-  return choice && (!options_.delay || plans_.IsCause(choice->plan.key, subject.partition));
+  return choice && HasPaid(subject, choice->plan);
+}
+
+bool PlanKeeper::HasPaid(const PlanSubject& subject, const storage::PlanInfo& plan) const {
+  return options_.first_build == policy::FirstBuild::kShare || plans_.IsCause(plan.key, subject.partition);
 }
 
 bool PlanKeeper::HasOptimal(const PlanSubject& subject) const {
@@ -151,7 +161,7 @@ bool PlanKeeper::HasOptimal(const PlanSubject& subject) const {
 void PlanKeeper::NotePaid(const PlanSubject& subject) {
   const std::optional<Choice> choice = Choose(subject);
   if (!choice) return;
-  NoteUse(subject, choice->plan, !options_.delay || plans_.IsCause(choice->plan.key, subject.partition));
+  NoteUse(subject, choice->plan, HasPaid(subject, choice->plan));
 }
 
 void PlanKeeper::NoteUse(const PlanSubject& subject, const storage::PlanInfo& plan, bool paid) {
@@ -201,6 +211,7 @@ void PlanKeeper::Later(const PlanSubject& subject, std::function<void()> work) {
 }
 
 void PlanKeeper::Enqueue(JobName name, std::function<void()> work) {
+  const Time due = DueTime();
   absl::MutexLock lock(&mu_);
   const auto writes_it = [&](const JobName& other) {
     return name.writes.has_value() && other.writes == name.writes && other.partition == name.partition;
@@ -208,7 +219,23 @@ void PlanKeeper::Enqueue(JobName name, std::function<void()> work) {
   if (stopping_ || queue_.size() >= options_.max_queued) return;
   if (const auto busy = busy_with_.lock(); busy != nullptr && writes_it(*busy)) return;
   if (std::any_of(queue_.begin(), queue_.end(), [&](const Job& job) { return writes_it(*job.name); })) return;
-  queue_.push_back({std::make_shared<const JobName>(std::move(name)), std::move(work)});
+  queue_.push_back({std::make_shared<const JobName>(std::move(name)), std::move(work), due});
+  if (2 * queue_.size() > options_.max_queued) HurryAll();
+}
+
+PlanKeeper::Time PlanKeeper::DueTime() const {
+  absl::Duration wait = std::min(options_.write_delay, kLongestDelay);
+  uint32_t random = 0;
+  // Without random bytes there is a fixed wait.
+  if (const absl::StatusOr<std::string> bytes = RandomBytes(sizeof(random)); bytes.ok()) {
+    std::memcpy(&random, bytes->data(), sizeof(random));
+  }
+  wait += wait * (static_cast<double>(random) / std::numeric_limits<uint32_t>::max());
+  return std::chrono::steady_clock::now() + absl::ToChronoNanoseconds(wait);
+}
+
+void PlanKeeper::HurryAll() {
+  for (Job& job : queue_) job.due = Time::min();
 }
 
 void PlanKeeper::Forget(const std::string& partition) {
@@ -225,18 +252,22 @@ void PlanKeeper::Settle() {
   const auto settled = [this]()
                            ABSL_SHARED_LOCKS_REQUIRED(mu_) { return queue_.empty() && busy_with_.expired(); };
   absl::MutexLock lock(&mu_);
+  HurryAll();
   mu_.Await(absl::Condition(&settled));
 }
 
-std::vector<std::weak_ptr<const void>> PlanKeeper::Writes(const std::optional<Digest>& model_id) const {
+std::vector<std::weak_ptr<const void>> PlanKeeper::HurryWrites(const std::optional<Digest>& model_id) {
   std::vector<std::weak_ptr<const void>> writes;
   absl::MutexLock lock(&mu_);
-  const auto add = [&](const std::shared_ptr<const JobName>& name) {
-    if (name == nullptr || !name->writes.has_value()) return;
-    if (!model_id || name->model_id == *model_id) writes.push_back(name);
+  const auto wanted = [&](const JobName& name) {
+    return name.writes.has_value() && (!model_id || name.model_id == *model_id);
   };
-  add(busy_with_.lock());
-  for (const Job& job : queue_) add(job.name);
+  if (const auto busy = busy_with_.lock(); busy != nullptr && wanted(*busy)) writes.push_back(busy);
+  for (Job& job : queue_) {
+    if (!wanted(*job.name)) continue;
+    job.due = Time::min();
+    writes.push_back(job.name);
+  }
   return writes;
 }
 
@@ -244,23 +275,35 @@ void PlanKeeper::CountFailure(absl::string_view cause) {
   metrics_.counter(CounterName::kPlanFailures, {cause}).Add();
 }
 
+std::optional<PlanKeeper::Job> PlanKeeper::NextJob() {
+  const auto earlier = [](const Job& a, const Job& b) { return a.due < b.due; };
+  absl::MutexLock lock(&mu_);
+  busy_with_.reset();
+  while (!stopping_) {
+    const Time now = std::chrono::steady_clock::now();
+    const auto next = std::min_element(queue_.begin(), queue_.end(), earlier);
+    if (next != queue_.end() && next->due <= now) {
+      Job job = std::move(*next);
+      queue_.erase(next);
+      busy_with_ = job.name;
+      return job;
+    }
+    // Also work that comes meanwhile, or is hurried, changes what is next.
+    const Time due = next == queue_.end() ? Time::max() : next->due;
+    const auto changed = [&, this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) {
+      const auto first = std::min_element(queue_.begin(), queue_.end(), earlier);
+      return stopping_ || (first != queue_.end() && first->due < due);
+    };
+    const auto wait = next == queue_.end() ? absl::InfiniteDuration() : absl::FromChrono(due - now);
+    mu_.AwaitWithTimeout(absl::Condition(&changed), wait);
+  }
+  return std::nullopt;
+}
+
 void PlanKeeper::Work() {
   // Of this thread alone, on Linux. Without it the work is done all the same.
   setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kLowestPriority);
-  const auto wanted = [this]() ABSL_SHARED_LOCKS_REQUIRED(mu_) { return stopping_ || !queue_.empty(); };
-  while (true) {
-    Job job;
-    {
-      absl::MutexLock lock(&mu_);
-      busy_with_.reset();
-      mu_.Await(absl::Condition(&wanted));
-      if (stopping_) return;
-      job = std::move(queue_.front());
-      queue_.pop_front();
-      busy_with_ = job.name;
-    }
-    job.work();
-  }
+  while (std::optional<Job> job = NextJob()) job->work();
 }
 
 }  // namespace modeld

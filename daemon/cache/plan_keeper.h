@@ -3,6 +3,7 @@
 #ifndef MODELD_DAEMON_CACHE_PLAN_KEEPER_H_
 #define MODELD_DAEMON_CACHE_PLAN_KEEPER_H_
 
+#include <chrono>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -23,6 +24,7 @@
 #include "engine/graph/graph.h"
 #include "engine/plan/plan.h"
 #include "engine/runtime/program.h"
+#include "policy/first_build.h"
 #include "policy/plan_verdict.h"
 #include "storage/plan_store.h"
 
@@ -54,10 +56,13 @@ policy::PlanTraits TraitsOf(const std::string& device, const std::string& finger
 class PlanKeeper {
  public:
   struct Options {
-    // Off: the user does not mind that a partition loads at once what another compiled.
-    bool delay = true;
-    // Work that waits; past it, it is not done: a plan that was not written is compiled again.
-    size_t max_queued = 8;
+    policy::FirstBuild first_build = policy::FirstBuild::kCompile;
+    // Work waits for a random time between so long and twice so long, so that the calls behind a compilation
+    // meet no writes, and whoever waits for the writes cannot tell whose they are. Zero: none.
+    absl::Duration write_delay = absl::ZeroDuration();
+    // Work that waits; past it, it is not done: a plan that was not written is compiled again. From half of
+    // it on, nothing waits for its time.
+    size_t max_queued = 16;
     // Of the engine's code: plans of another build are none.
     Digest build = ProgramBuild();
   };
@@ -75,14 +80,15 @@ class PlanKeeper {
     bool stale = false;
   };
   // The program of the best of the structure's plans that fits here, or nothing: compile. A partition that
-  // has not paid for the plan waits by `pause` until its compilation's time has passed since the call, and
-  // has paid then, and the plan is written again as if it had compiled; a pause that returns false (nobody
-  // wants the program any more) makes the call return nothing. `constant` is the engine's.
+  // has not paid for the plan gets nothing, and pays by compiling; or, where it may wait, waits by `pause`
+  // until the compilation's time has passed since the call, and has paid then, and the plan is written again
+  // as if it had compiled; a pause that returns false (nobody wants the program any more) makes the call
+  // return nothing. `constant` is the engine's.
   std::optional<Loaded> Load(const PlanSubject& subject, const Graph& graph, const Backend& backend,
                              const CompileOptions& options, ConstantSource constant,
                              absl::FunctionRef<bool(absl::Duration)> pause);
 
-  // Whether Load() would find a plan here that the partition has paid for; or any at all, when delay is off.
+  // Whether Load() would find a plan here that the partition has paid for, or need not pay for.
   bool HasPaid(const PlanSubject& subject) const;
   // Whether the plan that Load() would take is as good as one that were compiled now.
   bool HasOptimal(const PlanSubject& subject) const;
@@ -98,19 +104,21 @@ class PlanKeeper {
   void Later(const PlanSubject& subject, std::function<void()> work);
   // Abandons what waits for a partition, and waits for what is under way for it.
   void Forget(const std::string& partition);
-  // Waits until nothing waits and nothing is under way.
+  // Waits until nothing waits and nothing is under way; what waits for its time begins at once.
   void Settle();
   // Abandons what waits, finishes what is under way, and takes nothing any more.
   void Stop();
   // Work that waits now.
   size_t queued() const;
-  // Plans of a model, or of all, that Keep() has still to write or writes. Each expires when it is written or
-  // abandoned, and the packed weights that it held are free.
-  std::vector<std::weak_ptr<const void>> Writes(const std::optional<Digest>& model_id) const;
+  // Plans of a model, or of all, that Keep() has still to write or writes; none waits for its time any more.
+  // Each expires when it is written or abandoned, and the packed weights that it held are free.
+  std::vector<std::weak_ptr<const void>> HurryWrites(const std::optional<Digest>& model_id);
   // As given.
   const Digest& build() const { return options_.build; }
 
  private:
+  // Setting the clock changes no wait.
+  using Time = std::chrono::steady_clock::time_point;
   struct Choice {
     storage::PlanInfo plan;
     bool stale = false;
@@ -125,14 +133,21 @@ class PlanKeeper {
     // Goes last, after what the work holds.
     std::shared_ptr<const JobName> name;
     std::function<void()> work;
+    Time due;
   };
   std::optional<Choice> Choose(const PlanSubject& subject) const;
+  bool HasPaid(const PlanSubject& subject, const storage::PlanInfo& plan) const;
   // Notes a use. A partition that `paid` for the plan only now has it written once more in the background:
   // who compiles has writes and syncs behind its next calls, and who waited for another's plan must not be
   // told from that by having none.
   void NoteUse(const PlanSubject& subject, const storage::PlanInfo& plan, bool paid);
   void CountFailure(absl::string_view cause);
   void Enqueue(JobName name, std::function<void()> work);
+  // When work that comes now is to begin.
+  Time DueTime() const;
+  void HurryAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Waits for work that is due and takes it; nothing: the end.
+  std::optional<Job> NextJob();
   void Work();
 
   // Fixed at construction.
@@ -144,6 +159,7 @@ class PlanKeeper {
   // Under mu_.
   mutable absl::Mutex mu_;
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
+  // In the order of their coming.
   std::deque<Job> queue_ ABSL_GUARDED_BY(mu_);
   // What the worker does; empty: nothing.
   std::weak_ptr<const JobName> busy_with_ ABSL_GUARDED_BY(mu_);

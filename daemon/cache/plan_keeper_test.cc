@@ -32,7 +32,7 @@ Graph Sum(const std::string& label) {
 
 // A keeper over a store on fakes. The clock moves only when told to, or by a pause.
 struct Fixture {
-  explicit Fixture(PlanKeeper::Options options = {})
+  explicit Fixture(PlanKeeper::Options options = {.first_build = policy::FirstBuild::kWait})
       : keeper(store->plans(), metrics, store.clock, options) {}
 
   PlanSubject Subject(const std::string& partition = kApp, const CompileOptions& options = {}) {
@@ -133,8 +133,33 @@ TEST_CASE("who waited for another's plan leaves the same work for the disk as wh
   CHECK(f.store.Problems() == "");
 }
 
+TEST_CASE("a partition that has not compiled gets no plan of another's, and shares it once it has") {
+  Fixture f({.first_build = policy::FirstBuild::kCompile});
+  f.Keep();
+  CHECK_FALSE(f.keeper.HasPaid(f.Subject(kOther)));
+  CHECK_FALSE(f.Load(kOther).has_value());
+  CHECK_FALSE(f.Load(kOther).has_value());
+  CHECK(f.pauses.empty());
+  // Nothing is wrong with the plan.
+  CHECK(f.store->plans().List().size() == 1);
+  for (const absl::string_view cause : {"absent", "unreadable", "version", "damaged", "engine"}) {
+    CHECK(f.Failures(cause) == 0);
+  }
+  // It compiles what is the same plan.
+  absl::StatusOr<CompiledGraph> compiled = CompileForPlan(f.graph, f.backend, {});
+  REQUIRE(compiled.ok());
+  f.keeper.Keep(f.Subject(kOther), std::move(compiled->plan), kCompileTime);
+  f.keeper.Settle();
+  REQUIRE(f.Load(kOther).has_value());
+  REQUIRE(f.Load(kApp).has_value());
+  const std::vector<storage::PlanInfo> plans = f.store->plans().List();
+  REQUIRE(plans.size() == 1);
+  CHECK(plans[0].causes.size() == 2);
+  CHECK(f.store.Problems() == "");
+}
+
 TEST_CASE("where the user does not mind, nobody waits") {
-  Fixture f({.delay = false});
+  Fixture f({.first_build = policy::FirstBuild::kShare});
   f.Keep();
   CHECK(f.keeper.HasPaid(f.Subject(kOther)));
   REQUIRE(f.Load(kOther).has_value());
@@ -282,6 +307,50 @@ TEST_CASE("work past the bound is not done, and what waits at the end is abandon
   }
 }
 
+TEST_CASE("work waits for its time, unless somebody waits for it or much has come") {
+  const absl::Duration never = absl::Hours(24);
+  std::atomic<int> done = 0;
+  const auto work = [&] { ++done; };
+  const PlanImage image{.metadata = "nonsense", .segments = {}};
+  Fixture f({.write_delay = never, .max_queued = 6});
+  f.keeper.Keep(f.Subject(), image, kCompileTime);
+  f.keeper.Later(f.Subject(kOther), work);
+  SECTION("until somebody settles") {
+    CHECK(f.keeper.queued() == 2);
+    f.keeper.Settle();
+    CHECK(done == 1);
+    CHECK(f.store->plans().List().size() == 1);
+  }
+  SECTION("until a model's plans are wanted, and only those") {
+    const auto writes = f.keeper.HurryWrites(Digest::Of(kApp));
+    REQUIRE(writes.size() == 1);
+    while (!writes[0].expired()) std::this_thread::yield();
+    CHECK(f.store->plans().List().size() == 1);
+    CHECK(f.keeper.queued() == 1);
+    CHECK(done == 0);
+  }
+  SECTION("until there is no room for more") {
+    f.keeper.Later(f.Subject(kOther), work);
+    CHECK(f.keeper.queued() == 3);
+    f.keeper.Later(f.Subject(kOther), work);
+    while (f.keeper.queued() != 0) std::this_thread::yield();
+  }
+  SECTION("to the end") {
+    f.keeper.Stop();
+    CHECK(done == 0);
+    CHECK(f.store->plans().List().empty());
+  }
+}
+
+TEST_CASE("what waits for a short time is done without anybody's asking") {
+  absl::Notification done;
+  Fixture f({.write_delay = absl::Milliseconds(20)});
+  const auto begin = std::chrono::steady_clock::now();
+  f.keeper.Later(f.Subject(), [&] { done.Notify(); });
+  done.WaitForNotification();
+  CHECK(std::chrono::steady_clock::now() - begin >= std::chrono::milliseconds(20));
+}
+
 TEST_CASE("a plan that is about to be written for a partition is not held a second time") {
   absl::Notification begun, go_on;
   Fixture f;
@@ -317,11 +386,11 @@ TEST_CASE("who waits for a model's plans to be written finds their memory free")
   f.keeper.Keep(f.Subject(), {.metadata = "nonsense", .segments = {Region(*weights, weights)}}, kCompileTime);
   weights.reset();
   f.keeper.Keep(f.Subject(kOther), {.metadata = "nonsense", .segments = {}}, kCompileTime);
-  const auto all = f.keeper.Writes(std::nullopt), own = f.keeper.Writes(model);
+  const auto all = f.keeper.HurryWrites(std::nullopt), own = f.keeper.HurryWrites(model);
   CHECK(all.size() == 2);
   REQUIRE(own.size() == 1);
-  CHECK(f.keeper.Writes(other).size() == 1);
-  CHECK(f.keeper.Writes(Digest::Of("another")).empty());
+  CHECK(f.keeper.HurryWrites(other).size() == 1);
+  CHECK(f.keeper.HurryWrites(Digest::Of("another")).empty());
   CHECK_FALSE(memory.expired());
   SECTION("when they are written") {
     go_on.Notify();
@@ -333,7 +402,7 @@ TEST_CASE("who waits for a model's plans to be written finds their memory free")
   SECTION("when they are abandoned") {
     f.keeper.Forget(kOther);
     CHECK_FALSE(own[0].expired());
-    CHECK(f.keeper.Writes(other).empty());
+    CHECK(f.keeper.HurryWrites(other).empty());
     bool abandoned = false;
     std::thread later([&] {
       while (f.keeper.queued() != 0) std::this_thread::yield();
@@ -345,7 +414,7 @@ TEST_CASE("who waits for a model's plans to be written finds their memory free")
     CHECK(abandoned);
   }
   for (const auto& one : all) CHECK(one.expired());
-  CHECK(f.keeper.Writes(std::nullopt).empty());
+  CHECK(f.keeper.HurryWrites(std::nullopt).empty());
 }
 
 }  // namespace

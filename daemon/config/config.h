@@ -44,8 +44,10 @@ struct Config {
   SessionCaps sessions;
   ServiceLimits limits;
   PrivacyOptions privacy;
-  // Off: a partition may load at once what another compiled.
-  bool plan_delay = true;
+  // A name of policy::FirstBuild.
+  std::string first_build = "compile";
+  // See PlanKeeper::Options::write_delay.
+  absl::Duration plan_write_delay = absl::Seconds(2);
   // A budget of 0 bytes: half of the machine's memory.
   policy::ResidencyBounds residency;
   // The device of contexts that name none; empty: the best.

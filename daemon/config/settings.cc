@@ -152,10 +152,16 @@ const Setting kSettings[] = {
      "what one top-level site may learn about the user from shared models, in bits"},
     {"privacy.bits_window", "MODELD_BITS_WINDOW", "--bits-window", K::kDuration,
      PLACE(absl::Duration, privacy.bits_window), "after so long what was learnt counts no more; -1: never"},
-    {"privacy.plan_delay", "MODELD_PLAN_DELAY", "--plan-delay", K::kSwitch, PLACE(bool, plan_delay),
-     "false lets a partition have at once what was compiled for another: how long a first build takes then "
-     "tells "
-     "that somebody else had the model"},
+    {"privacy.first_build", "MODELD_FIRST_BUILD", "--first-build", K::kChoice,
+     PLACE(std::string, first_build),
+     "what a partition does for its first build of what was compiled for another: compile, as if it were "
+     "alone; wait for as long as compiling took, which spares the processor and may be told by who measures "
+     "it; share: have it at once, which tells that somebody else had the model",
+     "compile,wait,share"},
+    {"privacy.plan_write_delay", "MODELD_PLAN_WRITE_DELAY", "--plan-write-delay", K::kDuration,
+     PLACE(absl::Duration, plan_write_delay),
+     "what was compiled is written at a random time between so long and twice so long after it, so that no "
+     "call nearby tells who compiled; 0: at once"},
     {"privacy.commonness", "MODELD_COMMONNESS", "--commonness", K::kFraction,
      PLACE(double, privacy.commonness),
      "part of all users that has a shared model of which nobody says how common it is"},

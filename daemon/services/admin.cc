@@ -247,7 +247,7 @@ absl::StatusOr<v1::StopModelResponse> Admin::Stop(const std::optional<Digest>& m
   response.set_dropped_programs(static_cast<uint32_t>(dropped.programs));
   response.set_freed_bytes(dropped.bytes + arena_bytes);
   going.insert(going.end(), dropped.going.begin(), dropped.going.end());
-  for (auto& plan : parts_.plans.Writes(model_id)) going.push_back(std::move(plan));
+  for (auto& plan : parts_.plans.HurryWrites(model_id)) going.push_back(std::move(plan));
   // Runs that were cancelled still hold theirs until their current step is done.
   while (!std::all_of(going.begin(), going.end(), [](const auto& one) { return one.expired(); })) {
     MODELD_RETURN_IF_ERROR(cancellation.Check());

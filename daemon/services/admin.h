@@ -32,7 +32,7 @@ class Admin {
     storage::ModelStore& store;
     ObjectTable& table;
     ProgramCache& programs;
-    const PlanKeeper& plans;
+    PlanKeeper& plans;
     const SessionRegistry& sessions;
     const Devices& devices;
     const ServiceLimits& limits;

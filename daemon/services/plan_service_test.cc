@@ -112,7 +112,37 @@ class Slow : public ReferenceBackend {
 };
 
 TEST_CASE(
-    "an app that builds what another app compiled gets the same answer, from its plan, and waits in "
+    "an app that builds what another app compiled compiles once, and shares plan and memory from then on") {
+  TestFolder folder;
+  Prepare(folder, "org.example.app");
+  {
+    TestDaemon daemon(folder.path());
+    const TestClient first = daemon.App(), other = daemon.App("org.example.other");
+    const uint64_t own = first.BuildWhole(first.MakeContext(), AddGraph());
+    CHECK(Builds(daemon, "hit") == 1);
+    const uint64_t graph = other.BuildWhole(other.MakeContext(), AddGraph());
+    CHECK(Builds(daemon, "hit") == 1);
+    CHECK(Builds(daemon, "miss") == 1);
+    CHECK(RunOnce(other, graph) == RunOnce(first, own));
+    other.Store(graph);  // else its part in the plan ends with the daemon
+    CHECK(daemon.store().plans().List().size() == 1);
+    daemon.services().Settle();
+  }
+  TestDaemon daemon(folder.path());
+  for (const char* app : {"org.example.app", "org.example.other"}) {
+    const TestClient client = daemon.App(app);
+    client.BuildWhole(client.MakeContext(), AddGraph());
+  }
+  CHECK(Builds(daemon, "hit") == 2);
+  CHECK(Builds(daemon, "miss") == 0);
+  const std::vector<storage::PlanInfo> plans = daemon.store().plans().List();
+  REQUIRE(plans.size() == 1);
+  CHECK(plans[0].causes.size() == 2);
+  CHECK(PlanFilesIn(folder).size() == 1);
+}
+
+TEST_CASE(
+    "an app that may wait for what another app compiled gets the same answer, from its plan, and waits in "
     "between") {
   TestFolder folder;
   const Slow slow;
@@ -120,6 +150,7 @@ TEST_CASE(
   std::vector<absl::Duration> pauses;
   TestDaemon daemon(folder.path(), {}, {}, [&](ServicesOptions& options) {
     options.backends = {&slow};
+    options.plans.first_build = policy::FirstBuild::kWait;
     options.pause = [&](absl::Duration duration, const CancelToken&) { pauses.push_back(duration); };
   });
   const TestClient other = daemon.App("org.example.other");

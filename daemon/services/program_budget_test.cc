@@ -116,7 +116,7 @@ TEST_CASE("want of memory and the user's stop go before youth") {
 }
 
 TEST_CASE("a partition that has a young program does not make it younger for another") {
-  ProgramFixture f(RoomFor(1), /*delay=*/false);
+  ProgramFixture f(RoomFor(1), policy::FirstBuild::kShare);
   Load(f, "app:x", kKey);
   f.clock.Advance(kOld);
   const auto again = Load(f, "app:y", kKey);

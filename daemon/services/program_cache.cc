@@ -166,14 +166,16 @@ absl::StatusOr<ProgramCache::ProgramPtr> ProgramCache::Lead(const std::string& p
       foreign = {entry->second.program, entry->second.compile_time};
     }
   }
-  if (foreign.program != nullptr && !options_.delay) return Publish(partition, key, std::move(foreign));
-  if (foreign.program != nullptr && !source.HasPaid()) {
+  using policy::FirstBuild;
+  if (foreign.program != nullptr && options_.first_build == FirstBuild::kShare)
+    return Publish(partition, key, std::move(foreign));
+  if (foreign.program != nullptr && options_.first_build == FirstBuild::kWait && !source.HasPaid()) {
     options_.pause(foreign.compile_time, cancellation.token());
     if (cancellation.token().cancelled()) return absl::CancelledError("the call: cancelled");
     source.NotePaid();
     return Publish(partition, key, std::move(foreign));
   }
-  // One that has paid, and whose own plan would be loaded, loads it, whatever is in memory by others' doing.
+  // Whatever is in memory by others' doing: who has paid loads the own plan, who has not compiles.
   MODELD_ASSIGN_OR_RETURN(ProgramSource::Made made, source.Make());
   return Publish(partition, key, std::move(made));
 }

@@ -22,6 +22,7 @@
 #include "daemon/services/scheduler.h"
 #include "engine/backend/backend.h"
 #include "engine/runtime/program.h"
+#include "policy/first_build.h"
 #include "policy/residency.h"
 
 namespace modeld {
@@ -92,10 +93,10 @@ class ProgramSource {
 //
 // Sessions of one partition share without further ado: one compiles, those who ask meanwhile wait for it.
 // Across partitions the memory is shared and the time is not: a partition that asks for a program which
-// another has in memory does what it would have to do alone: it waits, in a worker's place, for as long as
-// compiling took, or loads its plan (and drops the copy), if it has paid before. So the clock does not tell
-// who runs what. It is the same after it has let the program go. (What load on the processor, or pressure on
-// memory, gives away is not hidden.)
+// another has in memory does what it would have to do alone, in a worker's place: it compiles (or waits for
+// as long as that took: policy::FirstBuild), or loads its plan if it has paid before; and drops the copy. So
+// the clock does not tell who runs what. It is the same after it has let the program go. (What load on the
+// processor, or pressure on memory, gives away is not hidden.)
 //
 // Thread-safe. `pool` and `clock` must outlive it.
 class ProgramCache {
@@ -107,8 +108,7 @@ class ProgramCache {
   using Pause = std::function<void(absl::Duration, const CancelToken&)>;
   struct Options {
     policy::ResidencyBounds bounds;
-    // Off: the user does not mind that a program of another partition is had at once.
-    bool delay = true;
+    policy::FirstBuild first_build = policy::FirstBuild::kCompile;
     // Null: the real one.
     Pause pause = nullptr;
   };

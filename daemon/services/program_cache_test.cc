@@ -30,8 +30,21 @@ TEST_CASE("another model, device or number of threads is another program") {
   CHECK(f.made == 4);
 }
 
-TEST_CASE("another partition shares the memory but waits as long as compiling took") {
+constexpr policy::ResidencyBounds kBounds = {.keep_alive = kKeepAlive, .budget_bytes = 0};
+
+TEST_CASE("another partition shares the memory but compiles for itself") {
   ProgramFixture f;
+  const auto a = f.Get("app:x", kKey), b = f.Get("app:y", kKey);
+  CHECK(a->Peek() == b->Peek());
+  CHECK(f.made == 2);
+  CHECK(f.pauses.empty());
+  // From now on it is its own.
+  CHECK(f.Get("app:y", kKey)->Peek() == a->Peek());
+  CHECK(f.made == 2);
+}
+
+TEST_CASE("another partition shares the memory but waits as long as compiling took") {
+  ProgramFixture f(kBounds, policy::FirstBuild::kWait);
   const auto a = f.Get("app:x", kKey), b = f.Get("app:y", kKey);
   CHECK(a->Peek() == b->Peek());
   CHECK(f.made == 1);
@@ -53,7 +66,7 @@ TEST_CASE("a partition that paid before does its own work again, though another 
 }
 
 TEST_CASE("a user who does not mind has no partition wait") {
-  ProgramFixture f({.keep_alive = kKeepAlive, .budget_bytes = 0}, /*delay=*/false);
+  ProgramFixture f(kBounds, policy::FirstBuild::kShare);
   const auto a = f.Get("app:x", kKey), b = f.Get("app:y", kKey);
   CHECK(a->Peek() == b->Peek());
   CHECK(f.made == 1);
@@ -99,7 +112,7 @@ TEST_CASE("a handle that was not used gives its program up, and gets it back wit
 }
 
 TEST_CASE("what another partition keeps in memory does not spare one that let go the time") {
-  ProgramFixture f;
+  ProgramFixture f(kBounds, policy::FirstBuild::kWait);
   const auto x = f.Get("app:x", kKey), y = f.Get("app:y", kKey);
   REQUIRE(f.pauses.size() == 1);
   f.clock.Advance(kKeepAlive / 2);
@@ -243,7 +256,7 @@ TEST_CASE("what is in memory is listed for each partition that has it, with and 
   f.clock.Advance(absl::Minutes(1));
   f.Get("app:y", kKey);
   REQUIRE(f.cache.Residencies().size() == 3);
-  CHECK(f.Left("app:x", kKey) == kKeepAlive - absl::Minutes(1) - kCompileTime);
+  CHECK(f.Left("app:x", kKey) == kKeepAlive - absl::Minutes(1) - 2 * kCompileTime);
   CHECK(f.Left("app:y", kKey) == kKeepAlive);
   CHECK(f.Left("app:x", kOther) == std::nullopt);
   for (const auto& residency : f.cache.Residencies()) {

@@ -66,7 +66,7 @@ struct Services::Parts {
         compiles({"compilations", OrDefault(options.limits.max_concurrent_compiles, Cores() / 2),
                   options.limits.max_queued_compiles}),
         plans(options.store.plans(), options.metrics, options.clock, options.plans),
-        programs(compiles, options.clock, {options.residency, options.plans.delay, options.pause}),
+        programs(compiles, options.clock, {options.residency, options.plans.first_build, options.pause}),
         sources{options.store,   plans,         options.limits,
                 options.metrics, options.clock, options.pause ? options.pause : RealPause},
         space(options.store, options.clock, options.metrics, options.space),
@@ -164,7 +164,7 @@ void Services::Tend() {
 }
 
 bool Services::busy() const {
-  if (parts_->gate.calls_in_flight() != 0) return true;
+  if (parts_->gate.calls_in_flight() != 0 || parts_->plans.queued() != 0) return true;
   for (const auto& session : parts_->table.All()) {
     const SessionObjects::Counts counts = session->counts();
     if (counts.contexts + counts.graphs + counts.tensors + counts.memories != 0) return true;

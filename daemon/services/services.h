@@ -38,8 +38,8 @@ class Services {
   // reclaimed.
   void Tend();
 
-  // Whether a call is in flight or a session holds a context, graph, tensor or handed-over memory: the daemon
-  // must not exit for idleness.
+  // Whether a call is in flight, a compiled plan waits to be written, or a session holds a context, graph,
+  // tensor or handed-over memory: the daemon must not exit for idleness.
   bool busy() const;
 
  private:

@@ -52,8 +52,8 @@ inline Region Weights() {
 // A cache whose compilations take a second of a clock that only they and the tests move.
 struct ProgramFixture {
   explicit ProgramFixture(policy::ResidencyBounds bounds = {.keep_alive = kKeepAlive, .budget_bytes = 0},
-                          bool delay = true)
-      : cache(pool, clock, {bounds, delay, [this](absl::Duration duration, const CancelToken&) {
+                          policy::FirstBuild first_build = policy::FirstBuild::kCompile)
+      : cache(pool, clock, {bounds, first_build, [this](absl::Duration duration, const CancelToken&) {
                               absl::MutexLock lock(&mu);
                               pauses.push_back(duration);
                             }}) {}

@@ -6,6 +6,7 @@ restart; before each, the same number of bytes is hashed, and written to a file 
 Prints the median of the rounds.
 """
 import argparse
+import glob
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.abspath("tools/bench"))
-from scratch_daemon import ScratchDaemon
+from scratch_daemon import PATIENCE_S, ScratchDaemon
 
 FILL_CACHE = os.path.abspath("tools/bench/fill_cache")
 
@@ -45,6 +46,15 @@ def disk_seconds(folder, content):
     return taken
 
 
+def wait_for_plans(folder, count):
+    """They are written off the reply's path, a few seconds later."""
+    deadline = time.monotonic() + PATIENCE_S
+    while len(glob.glob(f"{folder}/cache/plans/*/*")) < count:
+        if time.monotonic() > deadline:
+            raise SystemExit("the plans are not written")
+        time.sleep(0.05)
+
+
 def one_round(number, megabytes, content, folder):
     size = megabytes << 20
     seconds = {}
@@ -56,7 +66,7 @@ def one_round(number, megabytes, content, folder):
         seconds["store, shared memory"] = first["build_s"] + first["store_s"]
         second = client(daemon, "--bytes", str(size), "--first", str(2 * number + 1), "--messages")
         seconds["store, messages"] = second["build_s"] + second["store_s"]
-        time.sleep(1)  # plans are written off the reply's path
+        wait_for_plans(daemon.folder, 2)
         daemon.stop()
         daemon.start()
         seconds["first fetch after a restart"] = client(daemon, "--fetch", first["model"])["fetch_s"]

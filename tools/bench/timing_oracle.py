@@ -2,7 +2,7 @@
 """Does the clock tell a partition what another one holds?
 
 Times building (with the upload), storing, fetching and missing a model in one web partition, with a twin in another partition and
-without, in random order, against a daemon of its own. Prints for each call both medians, the Mann-Whitney and Kolmogorov-Smirnov
+without, in random order, against a daemon of its own; the twin's compiled plan is on the disk by then. Prints for each call both medians, the Mann-Whitney and Kolmogorov-Smirnov
 tests' p-values, and how often a twin's call was the faster of two (0.5: the clock tells nothing). Figures, no verdict.
 """
 import argparse
@@ -65,14 +65,20 @@ def main():
     parser.add_argument("--trials", type=int, default=200, help="of each kind")
     parser.add_argument("--bytes", type=int, default=1 << 20, help="of a model's constant")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--write-delay", type=float, default=0.3,
+                        help="seconds: the daemon's privacy.plan_write_delay (2 by default; short here, since each trial waits for it)")
+    parser.add_argument("--first-build", default="compile", choices=("compile", "wait", "share"), help="the daemon's privacy.first_build")
+    parser.add_argument("--gap", type=float, default=0, help="seconds from a build to the calls behind it")
     parser.add_argument("--folder", default="/tmp", help="where the daemon's folders are")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    flags = ["--brokers", PROBE, "--stores-per-hour", "0", "--probe-budget", "1000000"]
+    flags = ["--brokers", PROBE, "--stores-per-hour", "0", "--probe-budget", "1000000",
+             "--plan-write-delay", f"{round(options.write_delay * 1000)}ms", "--first-build", options.first_build]
     with ScratchDaemon(flags, parent=options.folder) as daemon:
         daemon.start()
         result = subprocess.run([PROBE, "--host", daemon.host, "--trials", str(options.trials), "--bytes", str(options.bytes),
-                                 "--seed", str(options.seed)], capture_output=True, text=True)
+                                 "--seed", str(options.seed), "--settle", str(2 * options.write_delay + 0.1),
+                                 "--gap", str(options.gap)], capture_output=True, text=True)
     if result.returncode != 0:
         raise SystemExit(f"timing_oracle: {result.stderr}")
     trials = [json.loads(line) for line in result.stdout.splitlines()]

@@ -21,6 +21,9 @@ struct Settings {
   int trials = 100;
   uint64_t bytes = uint64_t{1} << 20;
   uint64_t seed = 1;
+  // Seconds: before each build, until what was compiled before is written; and between the asker's build and
+  // its other calls.
+  double settle = 0, gap = 0;
 };
 
 constexpr char kHolder[] = "web:https://holder.example|https://holder.example";
@@ -48,17 +51,21 @@ std::vector<float> RandomWeights(std::mt19937_64& random, uint32_t side) {
 }
 
 absl::Status Trial(const client::Client& holder, const client::Client& asker, bool twin, uint32_t side,
-                   std::mt19937_64& random) {
+                   const Settings& settings, std::mt19937_64& random) {
   const std::vector<float> asked = RandomWeights(random, side), other = RandomWeights(random, side);
   MODELD_ASSIGN_OR_RETURN(const client::Context holding, holder.CreateContext());
   MODELD_ASSIGN_OR_RETURN(const client::Context asking, asker.CreateContext());
-  // Either way the holder stores something, so that the machine has done the same work before.
+  // Either way the holder stores something, so that the machine has done the same work before; and both build
+  // after a rest: what is compared is what a build depends on, not when it happened.
+  absl::SleepFor(absl::Seconds(settings.settle));
   MODELD_ASSIGN_OR_RETURN(const client::Graph held, Build(holding, twin ? asked : other, side));
   MODELD_ASSIGN_OR_RETURN(const Digest held_id, held.Store());
+  absl::SleepFor(absl::Seconds(settings.settle));
 
   absl::Time began = absl::Now();
   MODELD_ASSIGN_OR_RETURN(const client::Graph graph, Build(asking, asked, side));
   const double build_s = Seconds(began);
+  absl::SleepFor(absl::Seconds(settings.gap));
   began = absl::Now();
   MODELD_ASSIGN_OR_RETURN(const Digest id, graph.Store());
   const double store_s = Seconds(began);
@@ -88,7 +95,7 @@ absl::Status Run(const Settings& settings) {
   std::vector<bool> twins(2 * static_cast<size_t>(settings.trials));
   for (size_t i = 0; i < twins.size(); ++i) twins[i] = i % 2 == 0;
   std::shuffle(twins.begin(), twins.end(), random);
-  for (const bool twin : twins) MODELD_RETURN_IF_ERROR(Trial(holder, asker, twin, side, random));
+  for (const bool twin : twins) MODELD_RETURN_IF_ERROR(Trial(holder, asker, twin, side, settings, random));
   return absl::OkStatus();
 }
 
@@ -105,6 +112,8 @@ int main(int argc, char** argv) {
   app.add_option("--bytes", settings.bytes, "Of the constant")
       ->check(CLI::Range(uint64_t{64}, uint64_t{1} << 30));
   app.add_option("--seed", settings.seed, "Of models and order");
+  app.add_option("--settle", settings.settle, "Seconds of rest before each build");
+  app.add_option("--gap", settings.gap, "Seconds from the asker's build to its other calls");
   CLI11_PARSE(app, argc, argv);
   const absl::Status status = modeld::Run(settings);
   if (!status.ok()) std::fprintf(stderr, "timing_probe: %s\n", status.ToString().c_str());
