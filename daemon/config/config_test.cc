@@ -11,9 +11,11 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "base/version.h"
 #include "catch2/catch.hpp"
 #include "daemon/config/settings.h"
+#include "policy/first_build.h"
 
 namespace modeld {
 namespace {
@@ -87,6 +89,16 @@ TEST_CASE("Without any configuration the folders are those of the XDG specificat
   CHECK_FALSE(loaded.print.has_value());
   CHECK(loaded.settings.size() == AllSettings().size());
   for (const SettingInForce& setting : loaded.settings) CHECK(setting.origin == "default");
+}
+
+TEST_CASE("Each way of a first build is one that policy knows") {
+  const Home home;
+  CHECK(policy::FirstBuildNamed(home.Load()->config.first_build) == policy::FirstBuild::kCompile);
+  for (const absl::string_view name : absl::StrSplit(FindSetting("privacy.first_build")->choices, ',')) {
+    CAPTURE(std::string(name));
+    CHECK(policy::FirstBuildNamed(name).has_value());
+  }
+  CheckRefused(home.Load({"--first-build", "never"}), "none of compile, wait, share");
 }
 
 TEST_CASE("XDG variables move the folders; relative ones are ignored") {
