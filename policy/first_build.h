@@ -13,9 +13,8 @@ enum class FirstBuild {
   // Compiles as if it were alone, once; from then on plan and memory are shared. Leaves the same work, caches
   // and noise behind as a compilation, since it is one.
   kCompile,
-  // Takes the plan, and waits until the recorded time of the compilation has passed. Spares the processor;
-  // who
-  // measures what a compilation takes here and now may tell the wait from one.
+  // Takes the plan, and waits until the recorded time of the compilation has passed. Spares the processor; a
+  // clock may tell the wait from a compilation.
   kWait,
   // Takes the plan. The user does not mind.
   kShare,

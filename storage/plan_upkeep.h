@@ -13,7 +13,7 @@ namespace modeld::storage {
 
 // Brings plans' records and files together: records without a file of their size go, files without a record
 // are removed, partitions that hold none of a plan's models are no causes any more, plans without causes go.
-// When the core has no secret or a fresh one, all plans go. What cannot be removed stays for the next start.
+// When the core has no secret or a fresh one, all plans go. What cannot be removed is the collector's.
 absl::Status RecoverPlans(StoreCore& core) ABSL_EXCLUSIVE_LOCKS_REQUIRED(core.mu);
 
 // Ends the causes of partitions that paid longer ago than StoreOptions::presented_max_age and hold none of

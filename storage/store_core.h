@@ -52,7 +52,7 @@ class StoreCore {
   // Makes `changes` durable, then visible; on error nothing is visible, and whether the disk has them is not
   // known: the next commit takes them back, durably. So a call that finds nothing to do commits nothing,
   // durably, before it says so: else a crash could bring back what it said is not there. Blobs that lose
-  // their last model become candidates.
+  // a model or a finished upload become candidates.
   absl::Status Commit(const Transaction& changes, Durability durability) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu);
   // Adds the partition's record to `changes` unless there is one.
   void AddPartition(const Partition& partition, const PartitionId& id, Transaction& changes)
@@ -242,7 +242,7 @@ class StoreCore {
   std::map<Digest, uint64_t> unmarked ABSL_GUARDED_BY(mu);
   // Blobs that this process found damaged or missing, and that were not marked before.
   uint64_t damages_found ABSL_GUARDED_BY(mu) = 0;
-  // Plans whose records went, and their files maybe not.
+  // Plans whose files may be there without their records.
   std::set<Digest> plan_candidates ABSL_GUARDED_BY(mu);
   // What keeps the bytes of plans that were opened.
   absl::flat_hash_map<Digest, std::weak_ptr<const void>> plan_mappings ABSL_GUARDED_BY(mu);

@@ -6,7 +6,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <utility>
 #include <variant>
@@ -22,7 +24,9 @@ namespace {
 
 // The nicest there is: the writer takes what others leave.
 constexpr int kLowestPriority = 19;
-constexpr absl::Duration kLongestDelay = absl::Hours(24);
+constexpr absl::Duration kLongestDelay = absl::Minutes(1);
+// Abseil's waits end by the wall clock, which may be set back.
+constexpr absl::Duration kLongestSleep = absl::Seconds(1);
 constexpr absl::string_view kIsa = " isa 0x";
 constexpr absl::string_view kThreads = " threads ";
 
@@ -89,12 +93,25 @@ PlanKeeper::~PlanKeeper() {
   Stop();
 }
 
+void PlanKeeper::FinishWrites(absl::Time deadline) {
+  std::deque<Job> gone;  // outlives the lock
+  absl::MutexLock lock(&mu_);
+  const auto other = std::stable_partition(queue_.begin(), queue_.end(),
+                                           [](const Job& job) { return job.name->writes.has_value(); });
+  std::move(other, queue_.end(), std::back_inserter(gone));
+  queue_.erase(other, queue_.end());
+  HurryAll();
+  mu_.AwaitWithDeadline(absl::Condition(this, &PlanKeeper::IsSettled), deadline);
+}
+
 void PlanKeeper::Stop() {
+  std::deque<Job> gone;
   {
     absl::MutexLock lock(&mu_);
     stopping_ = true;
-    queue_.clear();
+    gone.swap(queue_);
   }
+  gone.clear();
   if (thread_.joinable()) thread_.join();
 }
 
@@ -104,14 +121,31 @@ size_t PlanKeeper::queued() const {
 }
 
 std::optional<PlanKeeper::Choice> PlanKeeper::Choose(const PlanSubject& subject) const {
+  using policy::FirstBuild;
   std::vector<storage::PlanInfo> plans = plans_.Candidates(subject.structure, subject.device);
+  // What others caused comes after all of the partition's own, and only where it may be had.
+  const Digest payer = Digest::Of(absl::string_view(subject.partition));
+  const auto own_end = std::stable_partition(plans.begin(), plans.end(), [&](const storage::PlanInfo& plan) {
+    return options_.first_build == FirstBuild::kShare ||
+           std::find(plan.causes.begin(), plan.causes.end(), payer) != plan.causes.end();
+  });
+  const std::span own(plans.begin(), own_end), others(own_end, plans.end());
+  if (std::optional<Choice> choice = Best(own, subject, /*paid=*/true)) return choice;
+  if (options_.first_build != FirstBuild::kWait) return std::nullopt;
+  std::optional<Choice> foreign = Best(others, subject, /*paid=*/false);
+  // One that is not what compiling would give is not waited for.
+  return foreign && foreign->stale ? std::nullopt : foreign;
+}
+
+std::optional<PlanKeeper::Choice> PlanKeeper::Best(std::span<const storage::PlanInfo> plans,
+                                                   const PlanSubject& subject, bool paid) {
   std::vector<policy::PlanCandidate> candidates;
   for (const storage::PlanInfo& plan : plans) {
     candidates.push_back({.traits = TraitsOf(plan.device, plan.fingerprint), .created = plan.created});
   }
   const auto choice = policy::BestPlan(candidates, TraitsOf(subject.device, subject.fingerprint));
   if (!choice) return std::nullopt;
-  return Choice{std::move(plans[choice->index]), choice->verdict != policy::PlanVerdict::kOptimal};
+  return Choice{plans[choice->index], choice->verdict != policy::PlanVerdict::kOptimal, paid};
 }
 
 std::optional<PlanKeeper::Loaded> PlanKeeper::Load(const PlanSubject& subject, const Graph& graph,
@@ -122,8 +156,6 @@ std::optional<PlanKeeper::Loaded> PlanKeeper::Load(const PlanSubject& subject, c
   const std::optional<Choice> choice = Choose(subject);
   if (!choice) return std::nullopt;
   const Digest& key = choice->plan.key;
-  const bool paid = HasPaid(subject, choice->plan);
-  if (!paid && options_.first_build == policy::FirstBuild::kCompile) return std::nullopt;
   const auto opened = plans_.Open(key);
   if (const auto* fault = std::get_if<storage::PlanFault>(&opened)) {
     CountFailure(storage::PlanFaultName(*fault));
@@ -139,36 +171,33 @@ std::optional<PlanKeeper::Loaded> PlanKeeper::Load(const PlanSubject& subject, c
     return std::nullopt;
   }
   const absl::Duration left = plan.compile_time - (clock_.Now() - begin);
-  if (!paid && left > absl::ZeroDuration() && !pause(left)) return std::nullopt;
-  NoteUse(subject, choice->plan, paid);
+  if (!choice->paid && left > absl::ZeroDuration() && !pause(left)) return std::nullopt;
+  NoteUse(subject, *choice);
   return Loaded{*std::move(program), plan.compile_time, choice->stale};
 }
 
 bool PlanKeeper::HasPaid(const PlanSubject& subject) const {
   const std::optional<Choice> choice = Choose(subject);
-  return choice && HasPaid(subject, choice->plan);
-}
-
-bool PlanKeeper::HasPaid(const PlanSubject& subject, const storage::PlanInfo& plan) const {
-  return options_.first_build == policy::FirstBuild::kShare || plans_.IsCause(plan.key, subject.partition);
+  return choice && choice->paid;
 }
 
 bool PlanKeeper::HasOptimal(const PlanSubject& subject) const {
   const std::optional<Choice> choice = Choose(subject);
-  return choice && !choice->stale;
+  return choice && choice->paid && !choice->stale;
 }
 
 void PlanKeeper::NotePaid(const PlanSubject& subject) {
   const std::optional<Choice> choice = Choose(subject);
-  if (!choice) return;
-  NoteUse(subject, choice->plan, HasPaid(subject, choice->plan));
+  if (choice) NoteUse(subject, *choice);
 }
 
-void PlanKeeper::NoteUse(const PlanSubject& subject, const storage::PlanInfo& plan, bool paid) {
-  // What cannot be noted now is paid for again.
-  plans_.AddUse(plan.key, subject.partition, subject.model_id).IgnoreError();
-  if (paid) return;
-  Later(subject, [this, subject, plan] {
+void PlanKeeper::NoteUse(const PlanSubject& subject, const Choice& choice) {
+  if (choice.paid) {
+    // What cannot be noted now is paid for again.
+    plans_.AddUse(choice.plan.key, subject.partition, subject.model_id).IgnoreError();
+    return;
+  }
+  Enqueue({subject.partition, subject.model_id, choice.plan.key}, [this, subject, plan = choice.plan] {
     auto opened = plans_.Open(plan.key);
     auto* bytes = std::get_if<storage::OpenedPlan>(&opened);
     if (bytes == nullptr) return;  // the next load counts it
@@ -187,10 +216,14 @@ void PlanKeeper::NoteUse(const PlanSubject& subject, const storage::PlanInfo& pl
 }
 
 void PlanKeeper::Keep(const PlanSubject& subject, PlanImage image, absl::Duration compile_time) {
-  Enqueue({subject.partition, subject.model_id, subject.key},
-          [this, subject, image = std::move(image), compile_time]() mutable {
-            KeepNow(subject, std::move(image), compile_time);
-          });
+  uint64_t bytes = 0;
+  for (const Region& segment : image.segments) bytes += segment.size();
+  Enqueue(
+      {subject.partition, subject.model_id, subject.key},
+      [this, subject, image = std::move(image), compile_time]() mutable {
+        KeepNow(subject, std::move(image), compile_time);
+      },
+      bytes);
 }
 
 void PlanKeeper::KeepNow(const PlanSubject& subject, PlanImage image, absl::Duration compile_time) {
@@ -210,7 +243,7 @@ void PlanKeeper::Later(const PlanSubject& subject, std::function<void()> work) {
   Enqueue({subject.partition, subject.model_id, std::nullopt}, std::move(work));
 }
 
-void PlanKeeper::Enqueue(JobName name, std::function<void()> work) {
+void PlanKeeper::Enqueue(JobName name, std::function<void()> work, uint64_t bytes) {
   const Time due = DueTime();
   absl::MutexLock lock(&mu_);
   const auto writes_it = [&](const JobName& other) {
@@ -219,8 +252,11 @@ void PlanKeeper::Enqueue(JobName name, std::function<void()> work) {
   if (stopping_ || queue_.size() >= options_.max_queued) return;
   if (const auto busy = busy_with_.lock(); busy != nullptr && writes_it(*busy)) return;
   if (std::any_of(queue_.begin(), queue_.end(), [&](const Job& job) { return writes_it(*job.name); })) return;
-  queue_.push_back({std::make_shared<const JobName>(std::move(name)), std::move(work), due});
-  if (2 * queue_.size() > options_.max_queued) HurryAll();
+  queue_.push_back({std::make_shared<const JobName>(std::move(name)), std::move(work), due, bytes});
+  uint64_t waiting = 0;
+  for (const Job& job : queue_) waiting += job.bytes;
+  const bool much = 2 * queue_.size() > options_.max_queued || waiting > options_.max_waiting_bytes;
+  if (much || settling_ > 0) HurryAll();
 }
 
 PlanKeeper::Time PlanKeeper::DueTime() const {
@@ -243,17 +279,21 @@ void PlanKeeper::Forget(const std::string& partition) {
     const auto busy = busy_with_.lock();
     return busy == nullptr || busy->partition != partition;
   };
+  std::deque<Job> gone;  // outlives the lock
   absl::MutexLock lock(&mu_);
-  std::erase_if(queue_, [&](const Job& job) { return job.name->partition == partition; });
+  const auto forgotten = std::stable_partition(
+      queue_.begin(), queue_.end(), [&](const Job& job) { return job.name->partition != partition; });
+  std::move(forgotten, queue_.end(), std::back_inserter(gone));
+  queue_.erase(forgotten, queue_.end());
   mu_.Await(absl::Condition(&idle));
 }
 
 void PlanKeeper::Settle() {
-  const auto settled = [this]()
-                           ABSL_SHARED_LOCKS_REQUIRED(mu_) { return queue_.empty() && busy_with_.expired(); };
   absl::MutexLock lock(&mu_);
+  ++settling_;
   HurryAll();
-  mu_.Await(absl::Condition(&settled));
+  mu_.Await(absl::Condition(this, &PlanKeeper::IsSettled));
+  --settling_;
 }
 
 std::vector<std::weak_ptr<const void>> PlanKeeper::HurryWrites(const std::optional<Digest>& model_id) {
@@ -294,7 +334,8 @@ std::optional<PlanKeeper::Job> PlanKeeper::NextJob() {
       const auto first = std::min_element(queue_.begin(), queue_.end(), earlier);
       return stopping_ || (first != queue_.end() && first->due < due);
     };
-    const auto wait = next == queue_.end() ? absl::InfiniteDuration() : absl::FromChrono(due - now);
+    const auto wait = next == queue_.end() ? absl::InfiniteDuration()
+                                           : std::min(absl::FromChrono(due - now), kLongestSleep);
     mu_.AwaitWithTimeout(absl::Condition(&changed), wait);
   }
   return std::nullopt;

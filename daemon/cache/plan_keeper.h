@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <vector>
@@ -57,12 +58,14 @@ class PlanKeeper {
  public:
   struct Options {
     policy::FirstBuild first_build = policy::FirstBuild::kCompile;
-    // Work waits for a random time between so long and twice so long, so that the calls behind a compilation
-    // meet no writes, and whoever waits for the writes cannot tell whose they are. Zero: none.
+    // Work waits for a random time between so long, a minute at most, and twice so long, so that the calls
+    // behind a compilation meet no writes, and whoever looks for the writes cannot tell whose they are. Zero:
+    // none.
     absl::Duration write_delay = absl::ZeroDuration();
     // Work that waits; past it, it is not done: a plan that was not written is compiled again. From half of
-    // it on, nothing waits for its time.
+    // it on, and with more packed weights than this waiting, nothing waits for its time.
     size_t max_queued = 16;
+    uint64_t max_waiting_bytes = uint64_t{256} << 20;
     // Of the engine's code: plans of another build are none.
     Digest build = ProgramBuild();
   };
@@ -79,18 +82,19 @@ class PlanKeeper {
     // It would be better compiled anew.
     bool stale = false;
   };
-  // The program of the best of the structure's plans that fits here, or nothing: compile. A partition that
-  // has not paid for the plan gets nothing, and pays by compiling; or, where it may wait, waits by `pause`
-  // until the compilation's time has passed since the call, and has paid then, and the plan is written again
-  // as if it had compiled; a pause that returns false (nobody wants the program any more) makes the call
-  // return nothing. `constant` is the engine's.
+  // The program of the best of the structure's plans that fits here, or nothing: compile. Only plans that the
+  // partition has paid for are looked at: others' better ones change nothing for it. A partition that has
+  // none gets nothing, and pays by compiling; or, where it may wait, waits by `pause` until the compilation's
+  // time has passed since the call. It has paid when the plan has been written again, as if it had compiled.
+  // A pause that returns false (nobody wants the program any more) makes the call return nothing. `constant`
+  // is the engine's.
   std::optional<Loaded> Load(const PlanSubject& subject, const Graph& graph, const Backend& backend,
                              const CompileOptions& options, ConstantSource constant,
                              absl::FunctionRef<bool(absl::Duration)> pause);
 
   // Whether Load() would find a plan here that the partition has paid for, or need not pay for.
   bool HasPaid(const PlanSubject& subject) const;
-  // Whether the plan that Load() would take is as good as one that were compiled now.
+  // Whether that plan is as good as one that were compiled now.
   bool HasOptimal(const PlanSubject& subject) const;
   // Notes that the partition paid by waiting, for the plan that Load() would take.
   void NotePaid(const PlanSubject& subject);
@@ -99,13 +103,15 @@ class PlanKeeper {
   // before it returns.
   void Keep(const PlanSubject& subject, PlanImage image, absl::Duration compile_time);
   void KeepNow(const PlanSubject& subject, PlanImage image, absl::Duration compile_time);
-  // Does other work for the subject's partition and model in the background, at the same low priority and
-  // within the same bound.
+  // Does other work for the subject's partition and model in the background: after the same delay, at the
+  // same low priority and within the same bound.
   void Later(const PlanSubject& subject, std::function<void()> work);
   // Abandons what waits for a partition, and waits for what is under way for it.
   void Forget(const std::string& partition);
   // Waits until nothing waits and nothing is under way; what waits for its time begins at once.
   void Settle();
+  // Writes the plans that wait, abandons other work, and waits until `deadline` at the longest: for the end.
+  void FinishWrites(absl::Time deadline);
   // Abandons what waits, finishes what is under way, and takes nothing any more.
   void Stop();
   // Work that waits now.
@@ -117,11 +123,11 @@ class PlanKeeper {
   const Digest& build() const { return options_.build; }
 
  private:
-  // Setting the clock changes no wait.
   using Time = std::chrono::steady_clock::time_point;
   struct Choice {
     storage::PlanInfo plan;
     bool stale = false;
+    bool paid = false;
   };
   struct JobName {
     std::string partition;
@@ -134,18 +140,22 @@ class PlanKeeper {
     std::shared_ptr<const JobName> name;
     std::function<void()> work;
     Time due;
+    // Of packed weights that it holds.
+    uint64_t bytes = 0;
   };
   std::optional<Choice> Choose(const PlanSubject& subject) const;
-  bool HasPaid(const PlanSubject& subject, const storage::PlanInfo& plan) const;
-  // Notes a use. A partition that `paid` for the plan only now has it written once more in the background:
-  // who compiles has writes and syncs behind its next calls, and who waited for another's plan must not be
-  // told from that by having none.
-  void NoteUse(const PlanSubject& subject, const storage::PlanInfo& plan, bool paid);
+  // The best of these for the subject.
+  static std::optional<Choice> Best(std::span<const storage::PlanInfo> plans, const PlanSubject& subject,
+                                    bool paid);
+  // Notes a use. A partition that paid for the plan only now has it written once more in the background, and
+  // is one of its causes from then on: as if it had compiled.
+  void NoteUse(const PlanSubject& subject, const Choice& choice);
   void CountFailure(absl::string_view cause);
-  void Enqueue(JobName name, std::function<void()> work);
+  void Enqueue(JobName name, std::function<void()> work, uint64_t bytes = 0);
   // When work that comes now is to begin.
   Time DueTime() const;
   void HurryAll() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool IsSettled() const ABSL_SHARED_LOCKS_REQUIRED(mu_) { return queue_.empty() && busy_with_.expired(); }
   // Waits for work that is due and takes it; nothing: the end.
   std::optional<Job> NextJob();
   void Work();
@@ -161,6 +171,8 @@ class PlanKeeper {
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   // In the order of their coming.
   std::deque<Job> queue_ ABSL_GUARDED_BY(mu_);
+  // Calls of Settle(): nothing waits for its time.
+  int settling_ ABSL_GUARDED_BY(mu_) = 0;
   // What the worker does; empty: nothing.
   std::weak_ptr<const JobName> busy_with_ ABSL_GUARDED_BY(mu_);
 

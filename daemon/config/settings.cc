@@ -154,14 +154,13 @@ const Setting kSettings[] = {
      PLACE(absl::Duration, privacy.bits_window), "after so long what was learnt counts no more; -1: never"},
     {"privacy.first_build", "MODELD_FIRST_BUILD", "--first-build", K::kChoice,
      PLACE(std::string, first_build),
-     "what a partition does for its first build of what was compiled for another: compile, as if it were "
-     "alone; wait for as long as compiling took, which spares the processor and may be told by who measures "
-     "it; share: have it at once, which tells that somebody else had the model",
+     "how a partition first builds what was compiled for another: compile: as if alone; wait: as long as "
+     "compiling took then, cheaper, but a clock may tell; share: at once, which tells that somebody has it",
      "compile,wait,share"},
     {"privacy.plan_write_delay", "MODELD_PLAN_WRITE_DELAY", "--plan-write-delay", K::kDuration,
      PLACE(absl::Duration, plan_write_delay),
      "what was compiled is written at a random time between so long and twice so long after it, so that no "
-     "call nearby tells who compiled; 0: at once"},
+     "call nearby tells who compiled; 0: at once; a minute at most"},
     {"privacy.commonness", "MODELD_COMMONNESS", "--commonness", K::kFraction,
      PLACE(double, privacy.commonness),
      "part of all users that has a shared model of which nobody says how common it is"},

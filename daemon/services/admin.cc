@@ -198,6 +198,8 @@ absl::StatusOr<v1::RemovePartitionResponse> Admin::RemovePartition(const std::st
     holds.push_back({partition, info.model_id});
   }
   response.set_freed_bytes(parts_.store.FreedBy(holds));
+  // What waits to be written for it must not come back behind its removal.
+  parts_.plans.Forget(partition);
   auto removed = parts_.store.RemovePartition(partition);
   parts_.programs.DropPartition(partition);
   if (!removed.ok()) return FromStorage(removed.status());
@@ -229,24 +231,27 @@ v1::ListSessionsResponse Admin::Sessions() const {
 absl::StatusOr<v1::StopModelResponse> Admin::Stop(const std::optional<Digest>& model_id,
                                                   Cancellation& cancellation) {
   v1::StopModelResponse response;
-  std::vector<std::weak_ptr<const void>> going;
+  // They hold packed weights, also of programs that have gone.
+  std::vector<std::weak_ptr<const void>> going = parts_.plans.HurryWrites(model_id);
   std::vector<ProgramCache::OwnProgram> own;
   uint64_t arena_bytes = 0;
+  uint32_t stopped = 0;
   for (const auto& session : parts_.table.All()) {
     for (const auto& graph : session->StopGraphs(model_id)) {
       going.push_back(graph->alive);
+      ++stopped;
       arena_bytes += graph->arenas.bytes();
       if (graph->program->own() != nullptr) own.push_back({graph->context->device, graph->program->own()});
     }
   }
-  const size_t stopped = going.size();
   // What is kept without a handle goes, too.
   const ProgramCache::Dropped dropped = parts_.programs.Drop(model_id, std::exchange(own, {}));
   if (dropped.programs == 0 && stopped == 0) return absl::NotFoundError("model: not loaded");
-  response.set_stopped_graphs(static_cast<uint32_t>(stopped));
+  response.set_stopped_graphs(stopped);
   response.set_dropped_programs(static_cast<uint32_t>(dropped.programs));
   response.set_freed_bytes(dropped.bytes + arena_bytes);
   going.insert(going.end(), dropped.going.begin(), dropped.going.end());
+  // Of compilations that ended meanwhile.
   for (auto& plan : parts_.plans.HurryWrites(model_id)) going.push_back(std::move(plan));
   // Runs that were cancelled still hold theirs until their current step is done.
   while (!std::all_of(going.begin(), going.end(), [](const auto& one) { return one.expired(); })) {

@@ -112,6 +112,27 @@ TEST_CASE("partitions are listed and removed whole") {
         grpc::StatusCode::NOT_FOUND);
 }
 
+TEST_CASE("what waits to be written for a partition does not come back behind its removal") {
+  TestFolder folder;
+  TestDaemon daemon(folder.path(), {}, {},
+                    [](ServicesOptions& options) { options.plans.write_delay = absl::Hours(1); });
+  {
+    const TestClient app = daemon.App();
+    app.Store(app.BuildWhole(app.MakeContext(), AddGraph()));
+    daemon.HangUp(app);
+  }
+  CHECK(daemon.services().busy());  // a plan waits
+  const TestClient admin = daemon.Connect(Role::kAdmin, "modelctl");
+  CallContext call;
+  v1::RemovePartitionRequest request;
+  v1::RemovePartitionResponse response;
+  request.set_partition("app:org.example.app");
+  REQUIRE(admin.admin->RemovePartition(&call, request, &response).ok());
+  daemon.services().Settle();
+  CHECK(daemon.store().plans().List().empty());
+  CHECK(daemon.store().ListPartitions().empty());
+}
+
 TEST_CASE("sessions are listed with what they hold") {
   Fixture f;
   f.app.MakeTensor(f.context, {DataType::kUint8, {100}});

@@ -168,6 +168,7 @@ TEST_CASE(
   first.BuildWhole(first.MakeContext(), AddGraph());
   CHECK(pauses.empty());
   CHECK(Builds(daemon, "hit") == 2);
+  daemon.services().Settle();
   CHECK(daemon.store().plans().List().at(0).causes.size() == 2);
 }
 

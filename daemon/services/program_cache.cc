@@ -159,23 +159,26 @@ ProgramCache::ProgramPtr ProgramCache::Peek(const std::string& partition, const 
 absl::StatusOr<ProgramCache::ProgramPtr> ProgramCache::Lead(const std::string& partition, const Key& key,
                                                             Cancellation& cancellation,
                                                             ProgramSource& source) {
+  using policy::FirstBuild;
   ProgramSource::Made foreign;
-  {
+  // Who compiles has no use for it, and must not keep it from going meanwhile.
+  if (options_.first_build != FirstBuild::kCompile) {
     absl::MutexLock lock(&mu_);
     if (auto entry = entries_.find(key); entry != entries_.end()) {
       foreign = {entry->second.program, entry->second.compile_time};
     }
   }
-  using policy::FirstBuild;
-  if (foreign.program != nullptr && options_.first_build == FirstBuild::kShare)
+  if (foreign.program != nullptr && options_.first_build == FirstBuild::kShare) {
     return Publish(partition, key, std::move(foreign));
-  if (foreign.program != nullptr && options_.first_build == FirstBuild::kWait && !source.HasPaid()) {
+  }
+  if (foreign.program != nullptr && !source.HasPaid()) {
     options_.pause(foreign.compile_time, cancellation.token());
     if (cancellation.token().cancelled()) return absl::CancelledError("the call: cancelled");
     source.NotePaid();
     return Publish(partition, key, std::move(foreign));
   }
   // Whatever is in memory by others' doing: who has paid loads the own plan, who has not compiles.
+  foreign = {};
   MODELD_ASSIGN_OR_RETURN(ProgramSource::Made made, source.Make());
   return Publish(partition, key, std::move(made));
 }
@@ -186,7 +189,7 @@ ProgramCache::ProgramPtr ProgramCache::Publish(const std::string& partition, con
   absl::MutexLock lock(&mu_);
   Entry& entry = entries_[key];
   const absl::Time now = clock_.Now();
-  // Two partitions may have made it at the same time: one of the two programs is enough.
+  // Another partition has made it, too: one of the two programs is enough.
   if (entry.program == nullptr) {
     entry.program = std::move(made.program);
     entry.loaded_at = now;

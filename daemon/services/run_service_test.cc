@@ -335,6 +335,7 @@ TEST_CASE("a run stops between two steps when its session ends") {
       daemon, client, graph, [&] { daemon.HangUp(client); }, steps);
   CHECK(status.error_code() == grpc::StatusCode::CANCELLED);
   CHECK(steps == 1);
+  daemon.services().Settle();
   CHECK_FALSE(daemon.services().busy());
 }
 

@@ -91,7 +91,11 @@ struct Services::Parts {
 
   // Lets programs that nothing uses go, and the memory of their runs with them.
   void Tend() {
-    programs.Tend(options.memory_pressure ? options.memory_pressure() : ReadMemoryPressure());
+    const policy::MemoryPressure pressure =
+        options.memory_pressure ? options.memory_pressure() : ReadMemoryPressure();
+    programs.Tend(pressure);
+    // Plans that wait hold packed weights.
+    if (pressure.some_avg10 > 0) plans.HurryWrites(std::nullopt);
     for (const auto& session : table.All()) {
       for (const auto& graph : session->Graphs()) {
         if (graph->program->Peek() == nullptr) graph->arenas.Trim();
@@ -148,7 +152,9 @@ void Services::Register(grpc::ServerBuilder& builder) {
 }
 
 bool Services::Drain(absl::Time deadline) {
-  return parts_->gate.Drain(deadline);
+  const bool drained = parts_->gate.Drain(deadline);
+  parts_->plans.FinishWrites(deadline);
+  return drained;
 }
 
 void Services::Settle() {

@@ -24,8 +24,8 @@ class Services {
   // builder's server must end before this object.
   void Register(grpc::ServerBuilder& builder);
 
-  // From now on new calls get UNAVAILABLE. Waits until no call is in flight, at most until `deadline`;
-  // returns whether that was reached.
+  // From now on new calls get UNAVAILABLE. Waits until no call is in flight and the plans that waited are
+  // written, at most until `deadline`; returns whether all calls ended.
   bool Drain(absl::Time deadline);
 
   // Waits until what was compiled is on the disk as plans, as far as there is room for them.

@@ -136,6 +136,7 @@ TEST_CASE("all that a session held goes with its connection") {
   client.MakeTensor(context, {DataType::kUint8, {1000}});
   CHECK(daemon.services().busy());
   daemon.HangUp(client);
+  daemon.services().Settle();
   CHECK_FALSE(daemon.services().busy());
   const TestClient admin = daemon.Connect(Role::kAdmin, "modelctl");
   CallContext call;

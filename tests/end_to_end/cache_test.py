@@ -50,12 +50,14 @@ def test_disk_usage_adds_up_to_the_files():
         daemon.modelctl("import", DIGITS)
         daemon.modelctl("--partition", SITE, "import", DIGITS)
         import_matmul(daemon, 1)
+        # Plans are written in the background.
+        wait_for(lambda: daemon.json("cache", "du")["plan_bytes"] > 0, "no plan is written")
         usage = daemon.json("cache", "du")
         kinds = ["blob_bytes", "unreferenced_bytes", "plan_bytes", "staging_bytes", "quarantine_bytes"]
         assert usage["physical_bytes"] == sum(usage[kind] for kind in kinds), usage
         assert sum(p["physical_bytes"] for p in usage["partitions"]) == usage["blob_bytes"], usage
         assert {p["name"] for p in usage["partitions"]} >= {SITE}
-        # Plans are written in the background.
+        # Others may follow.
         wait_for(lambda: 0 <= bytes_beneath(daemon.cache) - daemon.json("cache", "du")["physical_bytes"] < 65536,
                  "the usage is not the sum of the files")
         site = [p for p in usage["partitions"] if p["name"] == SITE][0]

@@ -71,7 +71,8 @@ def test_the_daemon_is_killed_under_load():
     counts = {"models": 0}
     kept = set()
     number = itertools.count(1000)
-    with Daemon() as daemon:
+    # So that kills meet the writing of plans.
+    with Daemon(flags=["--plan-write-delay", "0"]) as daemon:
         sizes = [(64, 64), (256, 1024), (512, 4096)]
         files = write_models(daemon.folder, sizes)
         inputs = {rows: f"{daemon.folder}/x{rows}.npy" for rows, _ in sizes}

@@ -14,7 +14,9 @@ constexpr char kAC[] = "web:https://a.example|https://c.example";
 constexpr char kBC[] = "web:https://b.example|https://c.example";
 
 struct World {
-  World() : daemon(folder.path()) {}
+  explicit World(absl::Duration plan_write_delay = absl::ZeroDuration())
+      : daemon(folder.path(), {}, {},
+               [&](ServicesOptions& options) { options.plans.write_delay = plan_write_delay; }) {}
 
   TestClient Web(const std::string& partition) {
     return daemon.Connect(Role::kBroker, "org.example.browser", partition);
@@ -141,6 +143,15 @@ TEST_CASE("what the user shares stays when who stored it is cleared") {
   CHECK(ledger.Shares().size() == 1);
   const TestClient other = world.daemon.App("org.example.other");
   CHECK(other.Fetch(other.MakeContext(), id).ok());
+}
+
+TEST_CASE("a plan that waits to be written is cleared, too") {
+  World world(absl::Hours(1));
+  const TestClient app = world.daemon.App();
+  app.Store(app.BuildWhole(app.MakeContext(), AddGraph()));
+  REQUIRE(World::Clear(app, {}).ok());
+  world.daemon.services().Settle();
+  CHECK(world.daemon.store().plans().List().empty());
 }
 
 TEST_CASE("clearing leaves no file, no decision and no trace, keeps budgets, and graphs go on working") {
