@@ -7,24 +7,43 @@
 #include "absl/strings/str_split.h"
 #include "base/version.h"
 #include "tools/modelctl/completion.h"
+#include "tools/modelctl/man_page.h"
 #include "tools/modelctl/verb.h"
 
 namespace modeld::tools {
 namespace {
 
 constexpr char kDescription[] = "Shows and controls modeld, the local model-management daemon.";
-constexpr char kFooter[] =
-    "Exit codes: 0 ok; 1 failure; 2 usage; 3 not found; 4 daemon unreachable; 5 no space or quota;\n"
-    "6 verification failed; 7 permission; 8 busy; 130 interrupted.";
+constexpr size_t kFooterWidth = 100;
 
-absl::Status PrintCompletion(Environment& environment);
-
-Action DefineCompletion(CLI::App&) {
-  return PrintCompletion;
+// All exit codes, for the end of each help.
+std::string Footer() {
+  std::string footer = "Exit codes:";
+  size_t line_start = 0;
+  for (const ExitMeaning& row : ExitMeanings()) {
+    const std::string text = absl::StrCat(static_cast<int>(row.code), " ", row.meaning);
+    if (row.code != ExitCode::kOk) footer += ';';
+    const bool full = footer.size() - line_start + text.size() >= kFooterWidth;
+    absl::StrAppend(&footer, full ? "\n" : " ", text);
+    if (full) line_start = footer.size() - text.size();
+  }
+  return footer + ".";
 }
 
-constexpr Verb kCompletion[] = {
-    {"completion bash", "Print a completion script: source <(modelctl completion bash)", DefineCompletion}};
+absl::Status PrintAboutItself(std::string (*make)(const CLI::App&), Environment& environment);
+
+Action DefineCompletion(CLI::App&) {
+  return [](Environment& environment) { return PrintAboutItself(BashCompletion, environment); };
+}
+
+Action DefineMan(CLI::App&) {
+  return [](Environment& environment) { return PrintAboutItself(ManPage, environment); };
+}
+
+constexpr Verb kOwnVerbs[] = {
+    {"completion bash", "Print a completion script: source <(modelctl completion bash)", DefineCompletion},
+    {"man", "Print the manual page: modelctl man | man -l -", DefineMan},
+};
 
 // The groups, for their help.
 constexpr std::pair<const char*, const char*> kGroups[] = {
@@ -38,7 +57,7 @@ constexpr std::pair<const char*, const char*> kGroups[] = {
 void Define(CLI::App& app, GlobalOptions& options, Action& chosen) {
   app.name("modelctl");
   app.require_subcommand(1);
-  app.footer(kFooter);
+  app.footer(Footer());
   app.failure_message([](const CLI::App*, const CLI::Error& error) {
     return absl::StrCat("modelctl: ", error.what(), "\nmodelctl --help and modelctl VERB --help tell more\n");
   });
@@ -53,7 +72,7 @@ void Define(CLI::App& app, GlobalOptions& options, Action& chosen) {
   }
   for (const auto& family : {DaemonVerbs(), TransferVerbs(), ModelVerbs(), RemovalVerbs(), RunVerbs(),
                              ActivityVerbs(), CacheVerbs(), CleaningVerbs(), WishVerbs(), PartitionVerbs(),
-                             BackupVerbs(), MoveVerbs(), DoctorVerbs(), std::span<const Verb>(kCompletion)}) {
+                             BackupVerbs(), MoveVerbs(), DoctorVerbs(), std::span<const Verb>(kOwnVerbs)}) {
     for (const Verb& verb : family) {
       const std::vector<std::string> words = absl::StrSplit(verb.name, ' ');
       CLI::App* parent = words.size() == 1 ? &app : app.get_subcommand(words[0]);
@@ -64,12 +83,13 @@ void Define(CLI::App& app, GlobalOptions& options, Action& chosen) {
   }
 }
 
-absl::Status PrintCompletion(Environment& environment) {
+// Prints what `make` makes of modelctl's whole command line.
+absl::Status PrintAboutItself(std::string (*make)(const CLI::App&), Environment& environment) {
   CLI::App app(kDescription);
   GlobalOptions options;
   Action chosen;
   Define(app, options, chosen);
-  environment.out() << BashCompletion(app);
+  environment.out() << make(app);
   return absl::OkStatus();
 }
 

@@ -23,12 +23,31 @@ constexpr std::pair<absl::StatusCode, ExitCode> kCodes[] = {
     {absl::StatusCode::kCancelled, ExitCode::kInterrupted},
 };
 
+constexpr ExitMeaning kMeanings[] = {
+    {ExitCode::kOk, "ok", ""},
+    {ExitCode::kFailure, "failure", ": anything else; `doctor` found something"},
+    {ExitCode::kUsage, "usage",
+     ": wrong command line (also `--host` and `--partition`), ambiguous prefix, nobody to ask"},
+    {ExitCode::kNotFound, "not found", ": model, key, partition, file"},
+    {ExitCode::kUnreachable, "daemon unreachable", ", or its connection lost"},
+    {ExitCode::kNoSpace, "no space or quota", ""},
+    {ExitCode::kVerificationFailed, "verification failed",
+     ", or damaged data; a backup that some model is not in"},
+    {ExitCode::kPermission, "permission", ""},
+    {ExitCode::kBusy, "busy", ", or the question was answered with no"},
+    {ExitCode::kInterrupted, "interrupted", ""},
+};
+
 // Whether the daemon refused the name of a partition: such messages begin with what it calls that.
 bool NamesPartition(absl::string_view message) {
   return absl::StartsWith(message, "partition: ") || absl::StartsWith(message, "modeld-partition: ");
 }
 
 }  // namespace
+
+std::span<const ExitMeaning> ExitMeanings() {
+  return kMeanings;
+}
 
 absl::Status UsageError(absl::string_view message) {
   absl::Status status = absl::InvalidArgumentError(message);

@@ -2,6 +2,8 @@
 #ifndef MODELD_TOOLS_MODELCTL_EXIT_CODE_H_
 #define MODELD_TOOLS_MODELCTL_EXIT_CODE_H_
 
+#include <span>
+
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 
@@ -20,6 +22,17 @@ enum class ExitCode : int {
   kBusy = 8,
   kInterrupted = 130,
 };
+
+// What a code tells the user.
+struct ExitMeaning {
+  ExitCode code;
+  // In a few words, and how these go on where there is room.
+  const char* meaning;
+  const char* more;
+};
+
+// One for each code, in order.
+std::span<const ExitMeaning> ExitMeanings();
 
 // INVALID_ARGUMENT that is the command line's fault: kUsage.
 absl::Status UsageError(absl::string_view message);

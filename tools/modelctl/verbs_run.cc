@@ -262,9 +262,11 @@ void AddPictureOptions(CLI::App& command, PictureOptions& pictures) {
   group->add_option("--resize", image.short_side,
                     "With --fit crop: pixels of the shorter side before the cut");
   group->add_option("--fit", image.fit, "crop (default): keep proportions, cut out the centre; stretch")
-      ->transform(CLI::CheckedTransformer(kFits));
+      ->transform(CLI::CheckedTransformer(kFits).description(""))
+      ->type_name("crop|stretch");
   group->add_option("--layout", pictures.layout, "nchw or nhwc, where the input's shape does not tell")
-      ->transform(CLI::CheckedTransformer(kLayouts));
+      ->transform(CLI::CheckedTransformer(kLayouts).description(""))
+      ->type_name("nchw|nhwc");
 }
 
 Action DefineRun(CLI::App& command) {
