@@ -7,8 +7,8 @@ usage() {
 usage: tools/install --user [--uninstall] [--dry-run]
    or: bazel run //tools:install -- --user [--uninstall] [--dry-run]
 
-Installs for the current user: modeld and modelctl into ~/.local/bin, systemd user units, and modelctl's completion for
-bash. Turns on socket activation when a systemd user manager can be reached. Installing again replaces the files and
+Installs for the current user: modeld and modelctl into ~/.local/bin, systemd user units, and modelctl's manual page
+and completion for bash. Turns on socket activation when a systemd user manager can be reached. Installing again replaces the files and
 restarts a running daemon.
 
   --uninstall  remove all of it and say what data remains
@@ -26,6 +26,8 @@ fi
 bin_dir=$prefix/bin
 unit_dir=$share/systemd/user
 completion=$share/bash-completion/completions/modelctl
+# man looks beside the folders of PATH, wherever XDG_DATA_HOME is.
+man_page=$prefix/share/man/man1/modelctl.1
 sockets=(modeld.socket modeld-memory.socket)
 units=("${sockets[@]}" modeld.service)
 
@@ -91,6 +93,16 @@ write_completion() {
   "$bin_dir/modelctl" completion bash > "$completion"
 }
 
+# Compressed where that can be done; man reads either, and only one is to be there.
+write_man_page() {
+  mkdir -p "$(dirname "$man_page")"
+  "$bin_dir/modelctl" man > "$man_page"
+  rm -f "$man_page.gz"
+  if command -v gzip > /dev/null; then
+    gzip -9n "$man_page"
+  fi
+}
+
 enable_sockets() {
   systemctl --user daemon-reload
   systemctl --user enable --now "${sockets[@]}"
@@ -112,6 +124,7 @@ do_install() {
     step "install $unit_dir/$unit" write_unit "$unit"
   done
   step "install $completion" write_completion
+  step "install $man_page" write_man_page
   if have_systemd; then
     step "enable ${sockets[*]} in systemd's user manager" enable_sockets
     echo "modeld starts when a client connects. Try: modelctl status"
@@ -163,7 +176,7 @@ do_uninstall() {
   if have_systemd && [[ -e $unit_dir/modeld.socket ]]; then
     step "disable ${units[*]} in systemd's user manager" disable_units
   fi
-  for file in "$bin_dir/modeld" "$bin_dir/modelctl" "${units[@]/#/$unit_dir/}" "$completion"; do
+  for file in "$bin_dir/modeld" "$bin_dir/modelctl" "${units[@]/#/$unit_dir/}" "$completion" "$man_page" "$man_page.gz"; do
     if [[ -e $file ]]; then
       any=true
       step "remove $file" remove_file "$file"

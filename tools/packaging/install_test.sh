@@ -14,8 +14,11 @@ layout=$scratch/layout
 mkdir -p "$layout/daemon" "$layout/tools/modelctl"
 printf '#!/bin/bash\nexec sleep "$@"\n' > "$layout/daemon/modeld"
 # shellcheck disable=SC2016
-printf '#!/bin/bash\n[[ "$*" == "completion bash" ]] && echo "complete -F _modelctl modelctl"\n' \
-  > "$layout/tools/modelctl/modelctl"
+printf '#!/bin/bash\ncase $* in
+  "completion bash") echo "complete -F _modelctl modelctl" ;;
+  man) echo ".TH MODELCTL 1" ;;
+  *) exit 2 ;;
+esac\n' > "$layout/tools/modelctl/modelctl"
 chmod +x "$layout/daemon/modeld" "$layout/tools/modelctl/modelctl"
 
 # A systemctl that writes down what it is told, or that reaches no manager.
@@ -31,7 +34,7 @@ run_install() { # SYSTEMCTL HOME ARGUMENT...
   shift 2
   mkdir -p "$home"
   : > "$scratch/calls"
-  env -i PATH="$scratch/$systemctl:/usr/bin:/bin" HOME="$home" ${PREFIX:+MODELD_INSTALL_PREFIX="$PREFIX"} \
+  env -i PATH="$scratch/$systemctl:${PROGRAMS:-/usr/bin:/bin}" HOME="$home" ${PREFIX:+MODELD_INSTALL_PREFIX="$PREFIX"} \
     "$here/tools/packaging/install.sh" --layout "$layout" "$here" "$@" > "$scratch/output" 2>&1
 }
 
@@ -45,7 +48,8 @@ says() {
 
 expected_files() {
   printf '%s\n' bin/modeld bin/modelctl share/bash-completion/completions/modelctl \
-    share/systemd/user/modeld.service share/systemd/user/modeld.socket share/systemd/user/modeld-memory.socket
+    share/systemd/user/modeld.service share/systemd/user/modeld.socket share/systemd/user/modeld-memory.socket \
+    share/man/man1/modelctl.1.gz
 }
 
 installs_everything() {
@@ -54,9 +58,10 @@ installs_everything() {
   for file in $(expected_files); do
     [[ -f $home/.local/$file ]]
   done
-  [[ $(cd "$home" && find . -type f | wc -l) == 6 ]]
+  [[ $(cd "$home" && find . -type f | wc -l) == 7 ]]
   [[ -x $home/.local/bin/modeld && -x $home/.local/bin/modelctl ]]
   grep -q "complete -F" "$home/.local/share/bash-completion/completions/modelctl"
+  gzip -dc "$home/.local/share/man/man1/modelctl.1.gz" | grep -qx ".TH MODELCTL 1"
   cmp "$here/daemon/systemd/modeld.service" "$home/.local/share/systemd/user/modeld.service"
   says "systemctl --user enable --now modeld.socket modeld-memory.socket"
   says "is not in your PATH"
@@ -72,10 +77,27 @@ uninstalls_everything_and_names_what_remains() {
   run_install unreachable "$home" --user --uninstall
   says "$home/.cache/modeld (models"
   says "K  "
-  [[ $(grep -c '^remove ' "$scratch/output") == 6 ]]
+  [[ $(grep -c '^remove ' "$scratch/output") == 7 ]]
   files_in "$home" | diff "$scratch/before" -
   run_install unreachable "$home" --user --uninstall
   says "Nothing of modeld is installed"
+}
+
+leaves_the_manual_page_plain_without_gzip() {
+  local home=$scratch/plain pages=$scratch/plain/.local/share/man/man1 program
+  mkdir "$scratch/programs"
+  for program in bash chmod cut dirname du install mkdir rm rmdir; do
+    ln -s "$(command -v "$program")" "$scratch/programs"
+  done
+  run_install unreachable "$home" --user
+  PROGRAMS=$scratch/programs run_install unreachable "$home" --user
+  [[ $(files_in "$pages") == ./modelctl.1 ]]
+  grep -qx ".TH MODELCTL 1" "$pages/modelctl.1"
+  run_install unreachable "$home" --user
+  [[ $(files_in "$pages") == ./modelctl.1.gz ]]
+  PROGRAMS=$scratch/programs run_install unreachable "$home" --user
+  run_install unreachable "$home" --user --uninstall
+  [[ -z $(files_in "$home/.local") ]]
 }
 
 says_when_no_data_remains() {
@@ -171,7 +193,8 @@ systemd_accepts_the_units() {
   fi
 }
 
-for test in installs_everything uninstalls_everything_and_names_what_remains says_when_no_data_remains \
+for test in installs_everything uninstalls_everything_and_names_what_remains \
+  leaves_the_manual_page_plain_without_gzip says_when_no_data_remains \
   enables_and_disables_with_systemd dry_runs_change_nothing another_prefix_gets_into_the_unit \
   replaces_a_program_that_runs refuses_what_it_does_not_know systemd_accepts_the_units; do
   # A function called in a condition would run on after its first failure; a subshell on its own does not.
