@@ -74,43 +74,52 @@ double ValueOf(const record::PlanRecord& plan, absl::Time now) {
   return saved / static_cast<double>(plan.size_bytes() + 1) * std::exp2(-absl::FDivDuration(idle, kHalfLife));
 }
 
-// Which plans go so that one of `bytes` fits the bounds. RESOURCE_EXHAUSTED: too many are in use.
+// Which of the structure's plans the partition gives up for one more: those that it has not used for longest,
+// in this run of the process. What others caused, use or have mapped must not show in that.
+std::vector<Digest> GivenUp(const StoreCore& core, const NewPlan& plan, const PartitionId& payer)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(core.mu) {
+  const std::string structure(plan.structure.bytes()), cause(payer.bytes());
+  std::vector<std::pair<absl::Time, Digest>> own;
+  for (const auto& [key, record] : core.index.records().plans) {
+    if (key == plan.key || record.structure() != structure) continue;
+    if (std::find(record.causes().begin(), record.causes().end(), cause) == record.causes().end()) continue;
+    const auto used = core.plan_payments.find({payer, key});
+    own.emplace_back(used == core.plan_payments.end() ? absl::InfinitePast() : used->second, key);
+  }
+  std::sort(own.begin(), own.end());
+  std::vector<Digest> given_up;
+  for (size_t i = 0; own.size() - i >= core.options.max_plans_per_structure && i < own.size(); ++i) {
+    given_up.push_back(own[i].second);
+  }
+  return given_up;
+}
+
+// Which plans go so that one of `bytes` fits the bound of all. RESOURCE_EXHAUSTED: too many are in use.
 absl::StatusOr<std::vector<Digest>> Victims(StoreCore& core, const NewPlan& plan, uint64_t bytes)
     ABSL_EXCLUSIVE_LOCKS_REQUIRED(core.mu) {
   struct Candidate {
     double value;
     Digest key;
     uint64_t bytes;
-    bool same_structure;
   };
   std::vector<Candidate> idle;
   uint64_t sum = bytes;
-  uint64_t same = 1;
   for (const auto& [key, record] : core.index.records().plans) {
     if (key == plan.key) continue;
-    const bool same_structure = record.structure() == std::string(plan.structure.bytes());
     sum += record.size_bytes();
-    same += same_structure ? 1 : 0;
     if (IsMapped(core, key)) continue;
-    idle.push_back({ValueOf(record, core.clock.Now()), key, record.size_bytes(), same_structure});
+    idle.push_back({ValueOf(record, core.clock.Now()), key, record.size_bytes()});
   }
   std::sort(idle.begin(), idle.end(), [](const Candidate& a, const Candidate& b) {
     return std::tie(a.value, a.key) < std::tie(b.value, b.key);
   });
   std::vector<Digest> victims;
-  const auto take = [&](const Candidate& c) {
+  for (const Candidate& c : idle) {
+    if (sum <= core.options.max_plan_bytes) break;
     victims.push_back(c.key);
     sum -= c.bytes;
-    same -= c.same_structure ? 1 : 0;
-  };
-  for (const Candidate& c : idle) {
-    if (c.same_structure && same > core.options.max_plans_per_structure) take(c);
   }
-  for (const Candidate& c : idle) {
-    const bool taken = std::find(victims.begin(), victims.end(), c.key) != victims.end();
-    if (!taken && sum > core.options.max_plan_bytes) take(c);
-  }
-  if (sum > core.options.max_plan_bytes || same > core.options.max_plans_per_structure) {
+  if (sum > core.options.max_plan_bytes) {
     return absl::ResourceExhaustedError(absl::StrCat(PlanName(plan.key), ": the plans have no room for it"));
   }
   return victims;
@@ -223,7 +232,12 @@ absl::string_view PlanFaultName(PlanFault fault) {
 absl::StatusOr<std::unique_ptr<Reservation>> PlanStore::MakeRoom(const NewPlan& plan, uint64_t bytes) {
   std::vector<Digest> victims;
   {
+    const PartitionId payer = Digest::Of(absl::string_view(plan.partition));
     absl::MutexLock lock(&core_.mu);
+    Transaction changes;
+    for (const Digest& key : GivenUp(core_, plan, payer)) core_.index.DropCause(key, payer, changes);
+    // What nobody causes any more the collector removes.
+    MODELD_RETURN_IF_ERROR(core_.Commit(changes, Durability::kLazy));
     MODELD_ASSIGN_OR_RETURN(victims, Victims(core_, plan, bytes));
   }
   for (const Digest& victim : victims) MODELD_RETURN_IF_ERROR(Remove(victim));

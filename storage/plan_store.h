@@ -81,9 +81,10 @@ absl::string_view PlanFaultName(PlanFault fault);
 // client. A plan is kept while it has causes. A cause is a partition that paid the time of its compilation;
 // it counts while the partition holds one of the plan's models, and for a model that it did not store, for
 // StoreOptions::presented_max_age after it paid, in this run of the process. So whether a partition is a
-// cause depends on its own acts alone. StoreOptions::max_plan_bytes and max_plans_per_structure bound them;
-// the least valuable (uses and compile time per byte, halved with each week without a use) goes first, and
-// never one whose bytes are in use.
+// cause depends on its own acts alone. A partition causes at most
+// StoreOptions::max_plans_per_structure of one structure, and gives up the one that it has not used for
+// longest; StoreOptions::max_plan_bytes bounds all together: the least valuable (uses and compile time per
+// byte, halved with each week without a use) goes first, and never one whose bytes are in use.
 class PlanStore {
  public:
   explicit PlanStore(StoreCore& core) : core_(core) {}

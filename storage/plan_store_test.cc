@@ -227,7 +227,7 @@ TEST_CASE("the scrub finds a flipped bit in a segment, which opening does not re
   CHECK(store.Problems() == "");
 }
 
-TEST_CASE("a plan has at most four of one structure, and goes by what a byte of it saves") {
+TEST_CASE("a partition has at most four plans of one structure, and gives up the longest unused") {
   TestStore store;
   REQUIRE(StoreWhole(*store, kApp, kModel).ok());
   for (absl::string_view name : {"a", "b", "c", "d"}) {
@@ -235,20 +235,40 @@ TEST_CASE("a plan has at most four of one structure, and goes by what a byte of 
     store.clock.Advance(absl::Hours(1));
     REQUIRE(store->plans().AddUse(KeyOf(name), kApp, kModel.id()).ok());
   }
-  for (int i = 0; i < 3; ++i) REQUIRE(store->plans().AddUse(KeyOf("a"), kApp, kModel.id()).ok());
+  REQUIRE(store->plans().AddUse(KeyOf("a"), kApp, kModel.id()).ok());
   REQUIRE(store->plans().Write(Plan("elsewhere", "another structure")).ok());
-  {
-    // The next in turn is in use.
-    const auto opened = store->plans().Open(KeyOf("b"));
-    REQUIRE(std::holds_alternative<OpenedPlan>(opened));
-    CHECK(store->plans().Write(Plan("e")).ok());
-    CHECK(Opens(store, Plan("b")));
-    CHECK(FaultOf(store, KeyOf("c")) == PlanFault::kAbsent);
-  }
-  for (absl::string_view name : {"a", "d", "e"}) CHECK(Opens(store, Plan(name)));
+  CHECK(store->plans().Write(Plan("e")).ok());
+  CHECK(FaultOf(store, KeyOf("b")) == PlanFault::kAbsent);
+  for (absl::string_view name : {"a", "c", "d", "e"}) CHECK(Opens(store, Plan(name)));
   CHECK(Opens(store, Plan("elsewhere", "another structure")));
   CHECK(store->plans().Candidates(Digest::Of("structure"), "cpu").size() == 4);
   CHECK(store->plans().Candidates(Digest::Of("structure"), "gpu").empty());
+  CHECK(store.Problems() == "");
+}
+
+TEST_CASE("what others have of a structure takes no plan of a partition's, whoever uses which") {
+  TestStore store;
+  const Partition other = "app:other";
+  for (const Partition& partition : {kApp, other}) REQUIRE(StoreWhole(*store, partition, kModel).ok());
+  const auto write = [&](absl::string_view name, const Partition& partition) {
+    NewPlan plan = Plan(name);
+    plan.partition = partition;
+    store.clock.Advance(absl::Minutes(1));
+    REQUIRE(store->plans().Write(plan).ok());
+  };
+  for (absl::string_view name : {"a", "b", "c", "d"}) write(name, kApp);
+  for (absl::string_view name : {"a", "e", "f", "g"}) write(name, other);
+  for (absl::string_view name : {"a", "b", "c", "d"}) {
+    CHECK(store->plans().IsCause(KeyOf(name), kApp));
+    CHECK(Opens(store, Plan(name)));
+  }
+  // The other's uses do not count for the first; what the other causes, too, stays for it.
+  for (int i = 0; i < 5; ++i) REQUIRE(store->plans().AddUse(KeyOf("a"), other, kModel.id()).ok());
+  write("h", kApp);
+  CHECK_FALSE(store->plans().IsCause(KeyOf("a"), kApp));
+  CHECK(store->plans().IsCause(KeyOf("a"), other));
+  CHECK(Opens(store, Plan("a")));
+  store.Collect();
   CHECK(store.Problems() == "");
 }
 

@@ -71,8 +71,8 @@ struct StoreOptions {
   // A finished upload that no stored model names and no lease holds stays with its partition for this long,
   // so that a client whose connection broke sends only the rest. Zero: until the last lease closes.
   absl::Duration presented_max_age = absl::Hours(1);
-  // What all compiled plans may take together, and how many there may be for one structure (one per device
-  // and options).
+  // What all compiled plans may take together, and how many one partition may cause for one structure (one
+  // per device and options).
   uint64_t max_plan_bytes = uint64_t{8} << 30;
   uint32_t max_plans_per_structure = 4;
   SpaceBounds bounds;
